@@ -1,0 +1,219 @@
+#include "config.h"
+
+#include "buf.h"
+
+#include <ctype.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+/* A key either fills a text field of struct config or has a function of its own. */
+struct key {
+    const char *name;
+    size_t offset;
+    size_t size;
+    bool (*set)(struct config *config, char *value);
+};
+
+#define TEXT(field) #field, offsetof(struct config, field), sizeof(((struct config *)0)->field), NULL
+
+static char *next_word(char **rest)
+{
+    char *word = *rest + strspn(*rest, " \t");
+    char *end = word + strcspn(word, " \t");
+
+    *rest = end;
+    if (*end != '\0') {
+        *end = '\0';
+        *rest = end + 1 + strspn(end + 1, " \t");
+    }
+    return word;
+}
+
+static bool set_node(struct config *config, char *value)
+{
+    struct node *node = &config->nodes[config->node_count];
+    const char *name = next_word(&value);
+    const char *address = next_word(&value);
+    size_t short_len = strcspn(name, ".");
+
+    if (config->node_count == NODE_MAX || *name == '\0' || *address == '\0')
+        return false;
+    copy_text(node->name, sizeof node->name, name);
+    copy_text(node->address, sizeof node->address, address);
+    for (size_t i = 0; i < short_len && i + 1 < sizeof node->netbios; i++)
+        node->netbios[i] = (char)toupper((unsigned char)name[i]);
+    memcpy(node->build, (int[4]){15, 2, 1544, 4}, sizeof node->build);
+    if (*value != '\0' && sscanf(value, "%d.%d.%d.%d", &node->build[0], &node->build[1],
+                                 &node->build[2], &node->build[3]) != 4)
+        return false;
+    config->node_count++;
+    return true;
+}
+
+static bool set_extended_protection(struct config *config, char *value)
+{
+    const char *path = next_word(&value);
+    int vdir = vdir_by_name(path);
+
+    return vdir >= 0 && ep_parse(next_word(&value), &config->vdirs[vdir].ep);
+}
+
+static bool set_schemes(struct config *config, char *value)
+{
+    const char *path = next_word(&value);
+    int vdir = vdir_by_name(path);
+
+    return vdir >= 0 && schemes_parse(value, &config->vdirs[vdir].schemes);
+}
+
+static bool set_full_access(struct config *config, char *value)
+{
+    struct full_access *rule = &config->full_access[config->full_access_count];
+    const char *user = next_word(&value);
+    const char *mailbox = next_word(&value);
+
+    if (config->full_access_count == FULL_ACCESS_MAX || *user == '\0' || *mailbox == '\0')
+        return false;
+    copy_text(rule->user, sizeof rule->user, user);
+    copy_text(rule->mailbox, sizeof rule->mailbox, mailbox);
+    config->full_access_count++;
+    return true;
+}
+
+static bool set_idle(struct config *config, char *value)
+{
+    config->idle_seconds = atoi(value);
+    return config->idle_seconds > 0;
+}
+
+static bool parse_yes(const char *value, bool *ret_yes)
+{
+    if (strcmp(value, "yes") != 0 && strcmp(value, "no") != 0)
+        return false;
+    *ret_yes = strcmp(value, "yes") == 0;
+    return true;
+}
+
+static bool set_ask_language(struct config *config, char *value)
+{
+    return parse_yes(value, &config->owa_ask_language);
+}
+
+static bool set_deny_visible(struct config *config, char *value)
+{
+    return parse_yes(value, &config->deny_visible);
+}
+
+static bool set_fault(struct config *config, char *value)
+{
+    return fault_switch_on(&config->faults, value);
+}
+
+static const struct key keys[] = {
+    {"node", 0, 0, set_node},
+    {TEXT(certificate)},
+    {TEXT(key)},
+    {TEXT(chain)},
+    {TEXT(keytab)},
+    {TEXT(ldap)},
+    {TEXT(ldap_base)},
+    {TEXT(ldap_user)},
+    {TEXT(ldap_password_file)},
+    {TEXT(ldap_ca)},
+    {TEXT(winbind_socket_dir)},
+    {TEXT(domain)},
+    {TEXT(dns_domain)},
+    {TEXT(external_name)},
+    {TEXT(http_redirect)},
+    {TEXT(log)},
+    {TEXT(owa_default_domain)},
+    {"owa_ask_language", 0, 0, set_ask_language},
+    {"deny_visible", 0, 0, set_deny_visible},
+    {"idle_seconds", 0, 0, set_idle},
+    {"extended_protection", 0, 0, set_extended_protection},
+    {"schemes", 0, 0, set_schemes},
+    {"full_access", 0, 0, set_full_access},
+    {"fault", 0, 0, set_fault},
+};
+
+static bool set_key(struct config *config, const char *name, char *value)
+{
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
+        const struct key *key = &keys[i];
+
+        if (strcmp(key->name, name) != 0)
+            continue;
+        if (key->set != NULL)
+            return key->set(config, value);
+        if (strlen(value) >= key->size)
+            return false;
+        copy_text((char *)config + key->offset, key->size, value);
+        return true;
+    }
+    return false;
+}
+
+/* What cannot be left out; `chain`, `log`, `keytab` and `http_redirect` can. */
+static const char *missing_key(const struct config *config)
+{
+    const struct {
+        const char *name;
+        const char *value;
+    } needed[] = {
+        {"node", config->nodes[0].name},       {"certificate", config->certificate},
+        {"key", config->key},                  {"ldap", config->ldap},
+        {"ldap_base", config->ldap_base},      {"domain", config->domain},
+        {"dns_domain", config->dns_domain},    {"external_name", config->external_name},
+    };
+
+    for (size_t i = 0; i < sizeof needed / sizeof needed[0]; i++)
+        if (*needed[i].value == '\0')
+            return needed[i].name;
+    return NULL;
+}
+
+static bool read_lines(struct config *config, FILE *file, char *ret_error, size_t error_size)
+{
+    char line[2048];
+
+    for (int number = 1; fgets(line, sizeof line, file) != NULL; number++) {
+        char *rest = line;
+        char *name;
+        size_t len = strcspn(line, "\r\n");
+
+        line[len] = '\0';
+        while (len > 0 && (line[len - 1] == ' ' || line[len - 1] == '\t'))
+            line[--len] = '\0';
+        name = next_word(&rest);
+        if (*name == '\0' || *name == '#')
+            continue;
+        if (!set_key(config, name, rest)) {
+            snprintf(ret_error, error_size, "line %d: bad key or value: %s", number, name);
+            return false;
+        }
+    }
+    return true;
+}
+
+bool config_load(struct config *config, const char *file, char *ret_error, size_t error_size)
+{
+    FILE *stream = fopen(file, "r");
+    const char *missing;
+    bool ok;
+
+    *config = (struct config){.idle_seconds = 120};
+    vdir_defaults(config->vdirs);
+    if (stream == NULL) {
+        snprintf(ret_error, error_size, "cannot open %s", file);
+        return false;
+    }
+    ok = read_lines(config, stream, ret_error, error_size);
+    fclose(stream);
+    missing = ok ? missing_key(config) : NULL;
+    if (missing != NULL)
+        snprintf(ret_error, error_size, "%s is missing", missing);
+    return ok && missing == NULL;
+}

@@ -1,0 +1,236 @@
+"""One Samba domain controller, everything it owns under one directory."""
+
+import multiprocessing
+import os
+import socket
+import subprocess
+import time
+
+import samba.dckeytab  # noqa: F401  adds export_keytab to Net
+import samba.provision
+from samba.auth import system_session
+from samba.net import Net
+from samba.netcmd.main import cmd_sambatool
+from samba.param import LoadParm
+from samba.samdb import SamDB
+
+from . import names
+
+SCHEMA_UPDATES = "dsdb:schema update allowed=true"
+SERVICES = "ldap,cldap,kdc,dns"
+
+CONFIG = """[global]
+  netbios name = {netbios}
+  workgroup = {domain}
+  realm = {realm}
+  server role = active directory domain controller
+  interfaces = {address}/8
+  bind interfaces only = yes
+  private dir = {base}/private
+  state directory = {base}/state
+  cache directory = {base}/cache
+  lock directory = {base}/lock
+  pid directory = {base}/pid
+  ncalrpc dir = {base}/ncalrpc
+  binddns dir = {base}/binddns
+  ntp signd socket directory = {base}/ntp
+  winbindd socket directory = {base}/winbindd
+  log file = {base}/log/samba.log
+  max log size = 0
+  log level = 1 auth_json_audit:3
+  tls enabled = yes
+  tls keyfile = {base}/tls/key.pem
+  tls certfile = {base}/tls/certificate.pem
+  tls cafile = {base}/tls/ca.pem
+  ldap server require strong auth = yes
+  allow dns updates = nonsecure
+  dns update command = /bin/true
+  nsupdate command = /bin/true
+  spn update command = /bin/true
+  panic action = /bin/true
+[sysvol]
+  path = {base}/sysvol
+  read only = no
+[netlogon]
+  path = {base}/netlogon
+  read only = no
+"""
+
+DIRECTORIES = ("etc private state cache lock pid ncalrpc binddns ntp winbindd log tls sysvol netlogon").split()
+
+# UDP and TCP query for the SOA of the domain, and the ports that must accept before a controller counts as ready.
+SOA_QUERY = b"\x12\x34\1\0\0\1\0\0\0\0\0\0\7contoso\4test\0\0\6\0\1"
+TCP_PORTS = (53, 88, 389, 636, 3268, 3269)
+UDP_PORTS = (53, 88, 389)
+
+
+class Controller:
+    """A domain controller below `base`; `host` says which one."""
+
+    def __init__(self, base, host):
+        self.base = os.path.abspath(base)
+        self.host = host
+        self._samdb = None
+
+    @property
+    def config(self):
+        """Path of its smb.conf."""
+        return os.path.join(self.base, "etc", "smb.conf")
+
+    @property
+    def winbind_socket_dir(self):
+        """Where its winbindd listens."""
+        return os.path.join(self.base, "winbindd")
+
+    @property
+    def log_dir(self):
+        """Where it writes its logs, the logon audit among them."""
+        return os.path.join(self.base, "log")
+
+    def prepare(self):
+        """Make the directories and the configuration; also needed after a snapshot was copied to another place."""
+        for name in DIRECTORIES:
+            os.makedirs(os.path.join(self.base, name), exist_ok=True)
+        os.chmod(os.path.join(self.base, "private"), 0o700)
+        text = CONFIG.format(
+            netbios=self.host.name.upper(),
+            domain=names.NETBIOS_DOMAIN,
+            realm=names.REALM,
+            address=self.host.address,
+            base=self.base,
+        )
+        with open(self.config, "w", encoding="ascii") as file:
+            file.write(text)
+
+    def install_certificate(self, issued):
+        """Use this certificate for LDAPS."""
+        issued.write(os.path.join(self.base, "tls", "certificate.pem"), os.path.join(self.base, "tls", "key.pem"))
+        issued.write_issuer(os.path.join(self.base, "tls", "ca.pem"))
+
+    def samdb(self, *options):
+        """The directory, opened in its file: only while the server does not run. Kept open unless there are options."""
+        if self._samdb and not options:
+            return self._samdb
+        parameters = LoadParm()
+        parameters.load(self.config)
+        url = os.path.join(self.base, "private", "sam.ldb")
+        opened = SamDB(url=url, lp=parameters, session_info=system_session(parameters), options=list(options))
+        if not options:
+            self._samdb = opened
+        return opened
+
+    def close(self):
+        """Let go of the directory's file."""
+        self._samdb = None
+
+    def provision(self, password):
+        """Make the first controller of the new domain."""
+        self.prepare()
+        samba_tool(
+            *("domain", "provision", "-s", self.config, "--realm", names.REALM, "--domain", names.NETBIOS_DOMAIN),
+            *("--server-role=dc", "--dns-backend=SAMBA_INTERNAL", f"--adminpass={password}", "-q"),
+            *(f"--host-name={self.host.name}", f"--host-ip={self.host.address}"),
+        )
+
+    def join(self, existing, password):
+        """Make a further controller of the domain; the `existing` host must be running one."""
+        self.prepare()
+        samba_tool(
+            *("domain", "join", names.DNS_DOMAIN, "DC", "-s", self.config, f"--server={existing.address}"),
+            *("--dns-backend=SAMBA_INTERNAL", f"--site={names.SITE}"),
+            *("-U", f"Administrator%{password}"),
+        )
+
+    def add_schema(self, files):
+        """Extend the schema: one process per file, because each needs the schema that the former one left."""
+        database = os.path.join(self.base, "private", "sam.ldb")
+        for path in files:
+            tool = "ldbmodify" if path.endswith("modify.ldif") else "ldbadd"
+            command = [tool, f"--configfile={self.config}", "-H", database, f"--option={SCHEMA_UPDATES}", path]
+            subprocess.run(command, check=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+
+    def add_own_spns(self):
+        """Register the controller's own service principal names, ldap/ and the like."""
+        subprocess.run(["samba_spnupdate", "-s", self.config], check=True)
+
+    def export_keytab(self, path, principal):
+        """Add the keys of one principal to a keytab."""
+        parameters = LoadParm()
+        parameters.load(self.config)
+        Net(None, parameters).export_keytab(keytab=path, principal=principal)
+
+    def command(self, with_winbind=False, with_rpc=False):
+        """How to run it in the foreground."""
+        services = SERVICES + (",winbindd" if with_winbind else "") + (",rpc" if with_rpc else "")
+        return [
+            *("samba", "-s", self.config, "-F", "--no-process-group", "-M", "single"),
+            f"--option=server services={services}",
+        ]
+
+    def busy_port(self):
+        """The first address:port it needs that somebody else has, or None."""
+        wanted = [(socket.SOCK_STREAM, port) for port in TCP_PORTS] + [(socket.SOCK_DGRAM, port) for port in UDP_PORTS]
+        return busy_port(self.host.address, wanted)
+
+    def ready(self, with_winbind=False):
+        """Does it answer by now?"""
+        if with_winbind and not os.path.exists(os.path.join(self.winbind_socket_dir, "pipe")):
+            return False
+        return all(accepts(self.host.address, port) for port in TCP_PORTS) and answers_dns(self.host.address)
+
+    def wait_ready(self, with_winbind=False, seconds=15):
+        """Wait until it answers; False when it does not."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            if self.ready(with_winbind):
+                return True
+            time.sleep(0.02)
+        return False
+
+
+def busy_port(address, wanted):
+    """The first of the (socket kind, port) pairs that cannot be bound, as text, or None."""
+    for kind, port in wanted:
+        with socket.socket(socket.AF_INET, kind) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((address, port))
+            except OSError as error:
+                return f"{address}:{port} ({error.strerror})"
+    return None
+
+
+def accepts(address, port):
+    """Does something listen there?"""
+    with socket.socket() as probe:
+        probe.settimeout(1)
+        return probe.connect_ex((address, port)) == 0
+
+
+def answers_dns(address):
+    """Does the name server there answer for the domain?"""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.settimeout(0.2)
+        try:
+            probe.connect((address, 53))
+            probe.send(SOA_QUERY)
+            return probe.recv(512)[3] & 0x0F == 0
+        except OSError:
+            return False
+
+
+def samba_tool(*arguments):
+    """Run samba-tool in a child, without the step that sets file ACLs on sysvol.
+
+    Nobody uses the file shares here, and the step needs rights that an ordinary user or a container has not.
+    """
+
+    def child():
+        samba.provision.setsysvolacl = lambda *_args, **_kwargs: None
+        raise SystemExit(cmd_sambatool()._run("samba-tool", *arguments))
+
+    process = multiprocessing.get_context("fork").Process(target=child)
+    process.start()
+    process.join()
+    if process.exitcode != 0:
+        raise RuntimeError(f"samba-tool {' '.join(arguments[:2])} failed ({process.exitcode})")

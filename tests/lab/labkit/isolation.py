@@ -1,0 +1,119 @@
+"""How a lab is kept apart from the rest of the machine.
+
+netns   private network, mount and process namespaces, as root
+userns  the same inside a user namespace, as an ordinary user
+plain   loopback addresses of the ordinary network, where namespaces are not allowed
+"""
+
+import fcntl
+import functools
+import os
+import signal
+import socket
+import struct
+import subprocess
+
+from . import names
+
+MODES = ("netns", "userns", "plain")
+UNSHARE = ["unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--propagation", "private"]
+UNSHARE_USER = ["unshare", "--user", "--map-root-user"] + UNSHARE[1:]
+
+SIOCSIFFLAGS = 0x8914
+IFF_UP_RUNNING = 0x41
+
+
+@functools.lru_cache(maxsize=None)
+def mode():
+    """The one to use here: the first that works, or the one that the environment forces."""
+    forced = os.environ.get("EXREACH_LAB_ISOLATION")
+    if forced:
+        if forced not in MODES:
+            raise RuntimeError(f"EXREACH_LAB_ISOLATION={forced}: use one of {', '.join(MODES)}")
+        return forced
+    if os.geteuid() == 0 and _works(UNSHARE):
+        return "netns"
+    return "userns" if _works(UNSHARE_USER) else "plain"
+
+
+def command(arguments):
+    """The command that runs `arguments` apart; they must call prepare() first."""
+    prefix = {"netns": UNSHARE, "userns": UNSHARE_USER, "plain": []}[mode()]
+    return ["env", f"EXREACH_LAB_ISOLATION={mode()}", *prefix, *arguments]
+
+
+def enter_command(pid):
+    """The command prefix that runs something beside the process `pid`, which was started by command().
+
+    The process namespace is left out: so the command keeps its own process id, signals and exit code.
+    """
+    if mode() == "plain":
+        return []
+    user = ["--user", "--preserve-credentials"] if mode() == "userns" else []
+    return ["nsenter", "--target", str(pid), *user, "--net", "--mount"]
+
+
+def prepare(base):
+    """Inside: loopback up, and the lab's name server as the only one."""
+    if mode() == "plain":
+        return
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as control:
+        fcntl.ioctl(control, SIOCSIFFLAGS, struct.pack("16sH14x", b"lo", IFF_UP_RUNNING))
+    resolv_conf = os.path.join(base, "resolv.conf")
+    with open(resolv_conf, "w", encoding="ascii") as file:
+        file.write(f"nameserver {names.DC1.address}\nsearch {names.DNS_DOMAIN}\n")
+    subprocess.run(["mount", "--bind", resolv_conf, os.path.realpath("/etc/resolv.conf")], check=True)
+
+
+def adopt_orphans():
+    """Become the parent of all descendants whose own parents end, as process 1 of a namespace is anyway."""
+    import ctypes  # only the plain mode needs it
+
+    pr_set_child_subreaper = 36
+    ctypes.CDLL(None).prctl(pr_set_child_subreaper, 1, 0, 0, 0)
+
+
+def kill_descendants():
+    """End every process that this one has started, directly or not."""
+    while True:
+        children = _children(os.getpid())
+        if not children:
+            return
+        for pid in children:
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+        for pid in children:
+            try:
+                os.waitpid(pid, 0)
+            except ChildProcessError:
+                pass
+
+
+def _children(parent):
+    found = []
+    for entry in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{entry}/stat", encoding="ascii", errors="replace") as file:
+                fields = file.read().rpartition(")")[2].split()
+        except OSError:
+            continue
+        if int(fields[1]) == parent:
+            found.append(int(entry))
+    return found
+
+
+def _works(prefix):
+    try:
+        tried = subprocess.run(
+            [*prefix, "mount", "-t", "tmpfs", "none", "/mnt"],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            timeout=10,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return tried.returncode == 0
