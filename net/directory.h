@@ -1,11 +1,11 @@
 /*
  * LDAP by libldap over our own socket and TLS. RFC 4511, RFC 4513, [MS-ADTS].
  *
- * libldap never opens, resolves or waits: it gets a connected socket, and every operation is asynchronous
- * with our own poll. Referrals are never followed. Results are bounded.
+ * libldap never opens, resolves or waits: it gets a connected socket, and every operation is
+ * asynchronous with our own poll. Referrals are never followed. Results are bounded.
  *
- * Common causes: TIMEOUT INTERRUPTED RESET CLOSED MALFORMED (broken BER) LDAP_RESULT (code: result code, text: the
- * server's diagnosticMessage) STRONG_AUTH_REQUIRED (8) REFERRAL (10) INTERNAL.
+ * Common causes: TIMEOUT INTERRUPTED RESET CLOSED MALFORMED (broken BER) LDAP_RESULT (code: result
+ * code, text: the server's diagnosticMessage) STRONG_AUTH_REQUIRED (8) REFERRAL (10) INTERNAL.
  */
 #ifndef NET_DIRECTORY_H
 #define NET_DIRECTORY_H
@@ -17,9 +17,10 @@ enum { DIRECTORY_ENTRIES_MAX = 1000, DIRECTORY_VALUES_MAX = 2000 };
 
 struct directory;
 
-/* Takes over the socket and, where not NULL, the TLS connection: closes them also where this fails. */
-bool directory_open(net_sock sock, struct tls_conn *tls, struct directory **ret_directory,
-    struct fault *fault);
+/* Takes over the socket and, where not NULL, the TLS connection: closes them also where this fails.
+ */
+bool directory_open(
+    net_sock sock, struct tls_conn *tls, struct directory **ret_directory, struct fault *fault);
 void directory_close(struct directory *directory); /* unbinds; NULL is allowed */
 /* Once, in main, before threads. */
 bool directory_global_init(struct fault *fault);
@@ -44,14 +45,14 @@ struct directory_entry {
 struct directory_result {
     struct directory_entry *entries; /* in the arena given to the search */
     size_t count;
-    bool more;      /* a limit, ours or the server's, cut the answer */
-    size_t bytes;   /* of values received */
+    bool more;    /* a limit, ours or the server's, cut the answer */
+    size_t bytes; /* of values received */
 };
 
 /* First value, or NULL; attribute names without regard to case. */
 const char *entry_text(const struct directory_entry *entry, const char *attribute);
-const struct directory_attribute *entry_attribute(const struct directory_entry *entry,
-    const char *attribute);
+const struct directory_attribute *entry_attribute(
+    const struct directory_entry *entry, const char *attribute);
 bool entry_int(const struct directory_entry *entry, const char *attribute, int64_t *ret_value);
 
 enum directory_scope { DIRECTORY_BASE, DIRECTORY_ONE, DIRECTORY_SUBTREE };
@@ -61,7 +62,7 @@ struct directory_search {
     enum directory_scope scope;
     const char *filter;
     const char *const *attributes; /* NULL-terminated; never NULL */
-    size_t max; /* entries; 0: DIRECTORY_ENTRIES_MAX */
+    size_t max;                    /* entries; 0: DIRECTORY_ENTRIES_MAX */
 };
 
 /* No entry is a success with count 0. noSuchObject (32) is NO_OBJECT. */
@@ -69,10 +70,12 @@ bool directory_search(struct directory *directory, const struct directory_search
     struct net_limit limit, struct arena *arena, struct directory_result *ret_result,
     struct fault *fault);
 
-/* SASL bind with tokens of a security context: mechanism "GSSAPI" (RFC 4752, no layer inside TLS; without TLS a
- * signing and sealing layer is put on) with SEC_KERBEROS_PLAIN, "GSS-SPNEGO" with SEC_NTLM. Causes: PASSWORD_WRONG (49, data 52e)
- * ACCOUNT_… PASSWORD_… LOGON_… by the data code, LOGON_REFUSED (49 without one), CHANNEL_BINDING (data 80090346), and secctx_step()'s. `*ret_sent`: a proof of the
- * password left this host. */
+/* SASL bind with tokens of a security context: mechanism "GSSAPI" (RFC 4752, no layer inside TLS;
+ * without TLS a signing and sealing layer is put on) with SEC_KERBEROS_PLAIN, "GSS-SPNEGO" with
+ * SEC_NTLM. The context was made without flags inside TLS, with SEC_SIGN | SEC_SEAL without TLS;
+ * then it must outlive the directory. Causes: PASSWORD_WRONG (49, data 52e) ACCOUNT_… PASSWORD_…
+ * LOGON_… by the data code, LOGON_REFUSED (49 without one), CHANNEL_BINDING (data 80090346), and
+ * secctx_step()'s. `*ret_sent`: a proof of the password left this host. */
 bool directory_bind(struct directory *directory, const char *mechanism, struct secctx *context,
     struct net_limit limit, bool *ret_sent, struct fault *fault);
 /* Simple bind; the connection must have TLS, else CREDENTIAL_UNSAFE and nothing is sent. */

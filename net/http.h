@@ -26,7 +26,8 @@ struct http_origin {
 };
 
 /* Takes the connected socket: the connection closes it, also where this fails. `insecure`: a
- * certificate that does not verify does not stop requests that carry no credentials. Causes: INTERNAL. */
+ * certificate that does not verify does not stop requests that carry no credentials. Causes:
+ * INTERNAL. */
 bool http_open(const struct http_origin *origin, net_sock sock, const struct tls_trust *trust,
     bool insecure, struct http_conn **ret_conn, struct fault *fault);
 void http_close(struct http_conn *conn); /* NULL is allowed */
@@ -37,8 +38,8 @@ struct http_header {
 };
 
 struct http_request {
-    const char *method; /* "GET" */
-    const char *target; /* "/EWS/Exchange.asmx", with query */
+    const char *method;                /* "GET" */
+    const char *target;                /* "/EWS/Exchange.asmx", with query */
     const struct http_header *headers; /* Host, Content-Length, User-Agent and Accept are added */
     size_t header_count;
     const void *body; /* NULL and length 0: none (Content-Length: 0 for POST) */
@@ -57,8 +58,8 @@ struct http_response {
     size_t length;
     int64_t first_byte_us; /* after the request was begun */
     int64_t elapsed_us;
-    bool closes;           /* the server said or did close the connection */
-    struct arena arena;    /* owns the above */
+    bool closes;        /* the server said or did close the connection */
+    struct arena arena; /* owns the above */
 };
 
 /* First value of a header (name without regard to case), or NULL. */
@@ -67,25 +68,24 @@ const char *http_header(const struct http_response *response, const char *name);
 const char *http_header_nth(const struct http_response *response, const char *name, size_t n);
 void http_response_done(struct http_response *response);
 
-/* One request in two halves. http_begin() returns when TLS is done, judged, and the request is on its
- * way (at once on a connection already open); http_finish() waits for the whole answer. The request's
- * memory must live until then.
+/* One request in two halves. http_begin() returns when TLS is done, judged, and the request is on
+ * its way (at once on a connection already open); http_finish() waits for the whole answer. The
+ * request's memory must live until then.
  *
- * http_begin causes: TIMEOUT INTERRUPTED RESET CLOSED NOT_TLS TLS_ALERT TLS_PROTOCOL CERT_… (not insecure)
- *                    CLIENT_CERT_WANTED CREDENTIAL_UNSAFE INTERNAL
- * http_finish causes: TIMEOUT INTERRUPTED RESET CLOSED TRUNCATED TOO_LARGE NOT_HTTP MALFORMED INTERNAL,
- *                    NOT_TLS TLS_ALERT (TLS 1.3 refuses a missing client certificate only now:
- *                    CLIENT_CERT_WANTED)
- * Any HTTP status is a success here. */
-bool http_begin(struct http_conn *conn, const struct http_request *request,
-    struct net_limit limit, struct fault *fault);
-bool http_finish(struct http_conn *conn, struct net_limit limit,
-    struct http_response *ret_response, struct fault *fault);
+ * http_begin causes: TIMEOUT INTERRUPTED RESET CLOSED NOT_TLS TLS_ALERT TLS_PROTOCOL CERT_… (not
+ * insecure) CLIENT_CERT_WANTED CREDENTIAL_UNSAFE INTERNAL http_finish causes: TIMEOUT INTERRUPTED
+ * RESET CLOSED TRUNCATED TOO_LARGE NOT_HTTP MALFORMED INTERNAL, NOT_TLS TLS_ALERT (TLS 1.3 refuses
+ * a missing client certificate only now: CLIENT_CERT_WANTED) Any HTTP status is a success here. */
+bool http_begin(struct http_conn *conn, const struct http_request *request, struct net_limit limit,
+    struct fault *fault);
+bool http_finish(struct http_conn *conn, struct net_limit limit, struct http_response *ret_response,
+    struct fault *fault);
 /* Both. */
 bool http_exchange(struct http_conn *conn, const struct http_request *request,
     struct net_limit limit, struct http_response *ret_response, struct fault *fault);
 
-/* What the handshake showed; empty (done false) before, and for plain HTTP. Lives as the connection. */
+/* What the handshake showed; empty (done false) before, and for plain HTTP. Lives as the
+ * connection. */
 const struct tls_seen *http_tls(const struct http_conn *conn);
 /* The connection can carry another request. */
 bool http_usable(const struct http_conn *conn);

@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { SECRET_MAX = 1024 };
+enum { SECRET_MAX = 8192 }; /* a bearer token fits */
 
 struct secret;
 
@@ -22,8 +22,8 @@ size_t secret_length(const struct secret *secret);
 /* The NT hash, computed once by secret_new(); NULL where MD4 is not to be had. */
 const uint8_t *secret_nt_hash(const struct secret *secret);
 
-/* First line of a file ("-": standard input), without its line end. The descriptor is read directly,
- * so no stdio buffer keeps a copy. Faults name the file. */
+/* First line of a file ("-": standard input), without its line end. The descriptor is read
+ * directly, so no stdio buffer keeps a copy. Faults name the file. */
 bool secret_read_file(const char *path, struct secret **ret_secret, struct fault *fault);
 /* From the terminal, without echo; false where there is none. The terminal's state is restored, by
  * secret_restore_terminal() also from a signal handler. */

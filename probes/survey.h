@@ -173,6 +173,7 @@ struct target {
     size_t mailbox_count;
     bool public_folders;
     bool anonymous;
+    unsigned left_out; /* 1u << enum service: not asked for (--only, --skip, probe NAME) */
 };
 
 struct vantage {
@@ -286,14 +287,15 @@ bool check_get_bool(const struct check *check, const char *key, bool otherwise);
 int64_t check_get_int(const struct check *check, const char *key, int64_t otherwise);
 const char *check_get_text(const struct check *check, const char *key, const char *otherwise);
 
-/* The cell of a layer: its plain check (no subject, not an extra), or NULL. Extras are checks whose
- * layer is lower than that of a check before them, or that have a subject. */
+/* The cell of a layer: its plain check (no subject, not an extra), or NULL. Extras are checks that
+ * have a subject, or whose layer is not above that of every plain check before them. */
 const struct check *chain_cell(const struct chain *chain, enum layer layer);
 bool chain_is_extra(const struct chain *chain, const struct check *check);
 const struct check *chain_check(const struct chain *chain, const char *probe); /* by probe id */
 /* Which server behind a shared name answered: the first fact "node" of its checks, or NULL. */
 const char *chain_node(const struct chain *chain);
-/* Every check that applies is PASS or WARN, at least one at AUTH or later is. */
+/* Every check that applies is PASS or WARN, at least one at AUTH or later is. Extras about a subject
+ * (a further mailbox) count, extras without (http.health) do not. */
 bool chain_works(const struct chain *chain);
 
 struct chain *survey_find_chain(const struct survey *survey, const char *id);

@@ -7,7 +7,7 @@
 #include "net/arena.h"
 #include "net/fault.h"
 
-enum { AUTODISCOVER_PROTOCOLS_MAX = 16, AUTODISCOVER_URLS_MAX = 32, AUTODISCOVER_BODY_MAX = 1 << 20 };
+enum { AUTODISCOVER_PROTOCOLS_MAX = 16, AUTODISCOVER_URLS_MAX = 64, AUTODISCOVER_BODY_MAX = 1 << 20 };
 
 /* Request body (outlook/requestschema/2006, AcceptableResponseSchema outlook/responseschema/2006a). */
 char *autodiscover_request(struct arena *arena, const char *address);
@@ -16,6 +16,7 @@ char *autodiscover_request(struct arena *arena, const char *address);
 struct autodiscover_url {
     const char *protocol; /* "EXCH" "EXPR" "EXHTTP" "WEB" "mapiHttp" … of the Protocol it stood in */
     const char *element;  /* "EwsUrl" "ASUrl" "OOFUrl" "OABUrl" "EcpUrl" "OWAUrl" "InternalUrl" … */
+    const char *parent;   /* "MailStore" "AddressBook" "Internal" "External" …; NULL: the Protocol */
     bool internal;        /* mapiHttp, WEB: inside InternalUrl / Internal */
     const char *url;      /* as sent, trimmed */
 };

@@ -30,7 +30,8 @@ struct owa_location {
 /* location: the header as sent, or NULL. host: the one we asked. */
 struct owa_location owa_classify(struct arena *arena, const char *location, const char *host);
 
-/* application/x-www-form-urlencoded body of POST /owa/auth.owa. */
+/* application/x-www-form-urlencoded body of POST /owa/auth.owa. It holds the password and nothing else does:
+ * the caller wipes it after use. */
 char *owa_form(struct arena *arena, const char *destination, const char *user,
     const char *password);
 

@@ -47,8 +47,8 @@ static void channel_init(struct channel *channel, SSL *ssl)
     channel->len = sizeof prefix - 1 + hash_len;
 }
 
-void auth_conn_init(struct auth_conn *auth, const struct config *config, const struct node *node,
-                    SSL *ssl)
+void auth_conn_init(
+    struct auth_conn *auth, const struct config *config, const struct node *node, SSL *ssl)
 {
     *auth = (struct auth_conn){.config = config, .node = node};
     channel_init(&auth->channel, ssl);
@@ -68,7 +68,7 @@ void auth_conn_done(struct auth_conn *auth)
 }
 
 void auth_offer(const struct config *config, enum vdir vdir, const struct request *request,
-                struct response *response)
+    struct response *response)
 {
     unsigned schemes = config->vdirs[vdir].schemes;
     const char *host = request_header(request, "Host");
@@ -80,7 +80,7 @@ void auth_offer(const struct config *config, enum vdir vdir, const struct reques
         response_header(response, "WWW-Authenticate", "NTLM");
     if (schemes & SCHEME_BASIC) {
         snprintf(realm, sizeof realm, "Basic realm=\"%.*s\"", host ? (int)strcspn(host, ":\"") : 0,
-                 host ? host : "");
+            host ? host : "");
         response_header(response, "WWW-Authenticate", realm);
     }
 }
@@ -129,8 +129,8 @@ static const struct auth_mech *choose_mech(enum scheme scheme, const struct buf 
     return spnego_prefers_ntlm(token->data, token->len) ? &auth_spnego_ntlm : &auth_gss;
 }
 
-static void token_step(struct auth_conn *auth, enum scheme scheme, const char *text,
-                       struct auth_step *step)
+static void token_step(
+    struct auth_conn *auth, enum scheme scheme, const char *text, struct auth_step *step)
 {
     struct buf token = {0};
 
@@ -174,8 +174,7 @@ static enum scheme split_authorization(const char *header, const char **ret_toke
     static const struct {
         const char *name;
         enum scheme scheme;
-    } names[] = {
-        {"Negotiate", SCHEME_NEGOTIATE}, {"NTLM", SCHEME_NTLM}, {"Basic", SCHEME_BASIC}};
+    } names[] = {{"Negotiate", SCHEME_NEGOTIATE}, {"NTLM", SCHEME_NTLM}, {"Basic", SCHEME_BASIC}};
 
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         size_t len = strlen(names[i].name);
@@ -200,7 +199,7 @@ static void send_token(struct response *response, enum scheme scheme, const stru
 }
 
 static void answer(const struct auth_conn *auth, enum vdir vdir, const struct request *request,
-                   struct response *response, const struct auth_step *step)
+    struct response *response, const struct auth_step *step)
 {
     enum scheme scheme = step->who.scheme;
 
@@ -219,12 +218,14 @@ static void answer(const struct auth_conn *auth, enum vdir vdir, const struct re
         response->status = 401;
         auth_offer(auth->config, vdir, request, response);
         break;
-    case AUTH_BROKEN: response->status = 500; break;
+    case AUTH_BROKEN:
+        response->status = 500;
+        break;
     }
 }
 
 enum auth_result auth_request(struct auth_conn *auth, enum vdir vdir, const struct request *request,
-                              struct response *response, struct auth_step *ret_step)
+    struct response *response, struct auth_step *ret_step)
 {
     const struct vdir_settings *settings = &auth->config->vdirs[vdir];
     const char *header = request_header(request, "Authorization");

@@ -13,11 +13,7 @@
 #include <stddef.h>
 
 /* What the client said about the TLS channel it sees. */
-enum binding {
-    BINDING_NONE,
-    BINDING_RIGHT,
-    BINDING_WRONG
-};
+enum binding { BINDING_NONE, BINDING_RIGHT, BINDING_WRONG };
 
 struct identity {
     char user[256];   /* as the mechanism names it: sAMAccountName, or user@REALM */
@@ -36,9 +32,9 @@ enum auth_result {
 
 struct auth_step {
     enum auth_result result;
-    struct buf token;     /* to be sent to the client */
-    struct identity who;  /* with AUTH_ACCEPT */
-    char reason[128];     /* with AUTH_REJECT and AUTH_BROKEN */
+    struct buf token;    /* to be sent to the client */
+    struct identity who; /* with AUTH_ACCEPT */
+    char reason[128];    /* with AUTH_REJECT and AUTH_BROKEN */
 };
 
 /* The TLS channel's tls-server-end-point (RFC 5929): "tls-server-end-point:" and the hash. */
@@ -48,8 +44,8 @@ struct channel {
 };
 
 struct auth_mech {
-    void *(*start)(const struct config *config, const struct node *node,
-                   const struct channel *channel);
+    void *(*start)(
+        const struct config *config, const struct node *node, const struct channel *channel);
     void (*step)(void *state, const void *token, size_t len, struct auth_step *ret_step);
     void (*free)(void *state);
     bool keeps; /* the connection stays logged in, as with NTLM */
@@ -70,18 +66,18 @@ struct auth_conn {
     struct identity kept;
 };
 
-void auth_conn_init(struct auth_conn *auth, const struct config *config, const struct node *node,
-                    SSL *ssl);
+void auth_conn_init(
+    struct auth_conn *auth, const struct config *config, const struct node *node, SSL *ssl);
 void auth_conn_done(struct auth_conn *auth);
 
 /* Authenticates one request for a virtual directory. AUTH_ACCEPT fills ret_step->who; anything
  * else has filled `response` with the 401 (or 500) to send. Headers that go with the answer of an
  * accepted request are in `response` already. */
 enum auth_result auth_request(struct auth_conn *auth, enum vdir vdir, const struct request *request,
-                              struct response *response, struct auth_step *ret_step);
+    struct response *response, struct auth_step *ret_step);
 /* Adds the offers of a virtual directory, as IIS orders them. */
 void auth_offer(const struct config *config, enum vdir vdir, const struct request *request,
-                struct response *response);
+    struct response *response);
 
 extern const struct auth_mech auth_ntlm;
 extern const struct auth_mech auth_spnego_ntlm;

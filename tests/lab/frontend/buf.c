@@ -31,6 +31,16 @@ char *xstrdup(const char *text)
     return copy;
 }
 
+void *without_const(const void *data)
+{
+    const union {
+        const void *given;
+        void *wanted;
+    } both = {data};
+
+    return both.wanted;
+}
+
 void copy_text(char *to, size_t size, const char *from)
 {
     size_t len = strlen(from);
@@ -94,30 +104,39 @@ void buf_str(struct buf *buf, const char *text)
 void buf_fmt(struct buf *buf, const char *format, ...)
 {
     va_list args;
-    va_list again;
     int len;
 
     va_start(args, format);
-    va_copy(again, args);
     len = vsnprintf(NULL, 0, format, args);
     va_end(args);
-    if (len > 0) {
-        buf_reserve(buf, (size_t)len);
-        vsnprintf(buf->data + buf->len, (size_t)len + 1, format, again);
-        buf->len += (size_t)len;
-    }
-    va_end(again);
+    if (len <= 0)
+        return;
+    buf_reserve(buf, (size_t)len);
+    va_start(args, format);
+    vsnprintf(buf->data + buf->len, (size_t)len + 1, format, args);
+    va_end(args);
+    buf->len += (size_t)len;
 }
 
 void buf_xml(struct buf *buf, const char *text)
 {
     for (const char *p = text; *p != '\0'; p++) {
         switch (*p) {
-        case '&': buf_str(buf, "&amp;"); break;
-        case '<': buf_str(buf, "&lt;"); break;
-        case '>': buf_str(buf, "&gt;"); break;
-        case '"': buf_str(buf, "&quot;"); break;
-        default: buf_add(buf, p, 1); break;
+        case '&':
+            buf_str(buf, "&amp;");
+            break;
+        case '<':
+            buf_str(buf, "&lt;");
+            break;
+        case '>':
+            buf_str(buf, "&gt;");
+            break;
+        case '"':
+            buf_str(buf, "&quot;");
+            break;
+        default:
+            buf_add(buf, p, 1);
+            break;
         }
     }
 }

@@ -39,6 +39,9 @@ bool base64_decode(const char *text, struct buf *ret_bytes);
 /* Copies with truncation; the result is always terminated. */
 void copy_text(char *to, size_t size, const char *from);
 
+/* For the fields of libraries that only read but do not say so. */
+void *without_const(const void *data);
+
 void *xcalloc(size_t count, size_t size);
 char *xstrdup(const char *text);
 

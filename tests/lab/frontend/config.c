@@ -17,7 +17,8 @@ struct key {
     bool (*set)(struct config *config, char *value);
 };
 
-#define TEXT(field) #field, offsetof(struct config, field), sizeof(((struct config *)0)->field), NULL
+#define TEXT(field) \
+#field, offsetof(struct config, field), sizeof(((struct config *)0)->field), NULL
 
 static char *next_word(char **rest)
 {
@@ -47,7 +48,7 @@ static bool set_node(struct config *config, char *value)
         node->netbios[i] = (char)toupper((unsigned char)name[i]);
     memcpy(node->build, (int[4]){15, 2, 1544, 4}, sizeof node->build);
     if (*value != '\0' && sscanf(value, "%d.%d.%d.%d", &node->build[0], &node->build[1],
-                                 &node->build[2], &node->build[3]) != 4)
+                              &node->build[2], &node->build[3]) != 4)
         return false;
     config->node_count++;
     return true;
@@ -163,10 +164,14 @@ static const char *missing_key(const struct config *config)
         const char *name;
         const char *value;
     } needed[] = {
-        {"node", config->nodes[0].name},       {"certificate", config->certificate},
-        {"key", config->key},                  {"ldap", config->ldap},
-        {"ldap_base", config->ldap_base},      {"domain", config->domain},
-        {"dns_domain", config->dns_domain},    {"external_name", config->external_name},
+        {"node", config->nodes[0].name},
+        {"certificate", config->certificate},
+        {"key", config->key},
+        {"ldap", config->ldap},
+        {"ldap_base", config->ldap_base},
+        {"domain", config->domain},
+        {"dns_domain", config->dns_domain},
+        {"external_name", config->external_name},
     };
 
     for (size_t i = 0; i < sizeof needed / sizeof needed[0]; i++)

@@ -1,4 +1,25 @@
-/* What the lab tells the front end, read once from a file of `key value` lines. */
+/* What the lab tells the front end, read once from a file of `key value` lines.
+ *
+ *   node NAME ADDRESS [BUILD]        listens on 443 and 80 there; BUILD as 15.2.1544.4; repeatable
+ *   certificate FILE, key FILE       PEM; only the first certificate of FILE is sent
+ *   chain FILE                       PEM, sent after it as it is
+ *   keytab FILE                      of the service; without one there is no Kerberos
+ *   ldap URI                         ldaps://HOST[:PORT], verified by
+ *   ldap_ca FILE                     PEM
+ *   ldap_base DN, ldap_user DN, ldap_password_file FILE
+ *   winbind_socket_dir DIR           where winbindd's `pipe` is
+ *   domain NAME, dns_domain NAME     CONTOSO, contoso.test
+ *   external_name HOST               the host of every URL that Autodiscover gives
+ *   http_redirect URL                Autodiscover on port 80 answers 302; else 403
+ *   extended_protection DIR LEVEL    off, allow or require; DIR as in paths.c; repeatable
+ *   schemes DIR LIST                 of negotiate, ntlm, basic, forms; or none; repeatable
+ *   full_access USER MAILBOX         USER (or *) may open MAILBOX; repeatable
+ *   deny_visible yes|no              another's mailbox is ErrorAccessDenied, not ErrorItemNotFound
+ *   owa_default_domain NAME          put before a user name without a domain
+ *   owa_ask_language yes|no          regional settings are missing
+ *   idle_seconds N                   a connection without a request ends then
+ *   log FILE                         one JSON line per request
+ *   fault ID                         see faults.h; repeatable */
 #ifndef FRONTEND_CONFIG_H
 #define FRONTEND_CONFIG_H
 
@@ -11,10 +32,10 @@
 enum { NODE_MAX = 8, FULL_ACCESS_MAX = 32 };
 
 struct node {
-    char name[128];    /* ex1.contoso.test */
-    char netbios[16];  /* EX1, as X-FEServer shows it */
-    char address[64];  /* 127.0.0.20 */
-    int build[4];      /* 15.2.1544.4 */
+    char name[128];   /* ex1.contoso.test */
+    char netbios[16]; /* EX1, as X-FEServer shows it */
+    char address[64]; /* 127.0.0.20 */
+    int build[4];     /* 15.2.1544.4 */
 };
 
 struct full_access {
@@ -35,14 +56,14 @@ struct config {
     char ldap_password_file[512];
     char ldap_ca[512];
     char winbind_socket_dir[512];
-    char domain[64];        /* CONTOSO */
-    char dns_domain[128];   /* contoso.test */
+    char domain[64];      /* CONTOSO */
+    char dns_domain[128]; /* contoso.test */
     char external_name[128];
     char http_redirect[512];
     char log[512];
-    char owa_default_domain[64]; /* put before a plain user name in the form; empty: none */
-    bool owa_ask_language;       /* regional settings are missing: languageselection.aspx */
-    bool deny_visible;           /* another's mailbox: ErrorAccessDenied, else ErrorItemNotFound */
+    char owa_default_domain[64];
+    bool owa_ask_language; /* regional settings are missing: languageselection.aspx */
+    bool deny_visible;     /* another's mailbox: ErrorAccessDenied, else ErrorItemNotFound */
     int idle_seconds;
     struct full_access full_access[FULL_ACCESS_MAX];
     size_t full_access_count;

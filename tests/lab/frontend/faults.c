@@ -32,8 +32,8 @@ static bool strikes(const struct fault_def *fault, const char *node)
     return strncasecmp(fault->node, node, len) == 0 && (node[len] == '.' || node[len] == '\0');
 }
 
-const struct fault_def *fault_find(const struct fault_set *set, enum fault_kind kind,
-                                   const char *node)
+const struct fault_def *fault_find(
+    const struct fault_set *set, enum fault_kind kind, const char *node)
 {
     for (size_t i = 0; i < set->count; i++)
         if (set->on[i]->kind == kind && strikes(set->on[i], node))

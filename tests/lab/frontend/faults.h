@@ -8,8 +8,8 @@
 
 /* What a fault changes. Each place that can misbehave asks for its own kind. */
 enum fault_kind {
-    FAULT_NODE_CLOSED,  /* the node's ports are not open */
-    FAULT_SYN_IGNORED,  /* port 443 answers no SYN */
+    FAULT_NODE_CLOSED, /* the node's ports are not open */
+    FAULT_SYN_IGNORED, /* port 443 answers no SYN */
     FAULT_KIND_COUNT
 };
 
@@ -31,8 +31,8 @@ struct fault_set {
 bool fault_switch_on(struct fault_set *set, const char *id);
 
 /* The fault of this kind that strikes the node, or NULL. */
-const struct fault_def *fault_find(const struct fault_set *set, enum fault_kind kind,
-                                   const char *node);
+const struct fault_def *fault_find(
+    const struct fault_set *set, enum fault_kind kind, const char *node);
 
 /* One line per fault: id, a tab, what it breaks. */
 void fault_list(void);

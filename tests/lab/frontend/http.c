@@ -352,13 +352,20 @@ static const char *reason_phrase(int status)
         int status;
         const char *phrase;
     } phrases[] = {
-        {200, "OK"},          {301, "Moved Permanently"},
-        {302, "Found"},       {400, "Bad Request"},
-        {401, "Unauthorized"}, {403, "Forbidden"},
-        {404, "Not Found"},   {405, "Method Not Allowed"},
-        {413, "Request Entity Too Large"}, {440, "Login Timeout"},
-        {500, "Internal Server Error"}, {501, "Not Implemented"},
-        {503, "Service Unavailable"}, {505, "HTTP Version Not Supported"},
+        {200, "OK"},
+        {301, "Moved Permanently"},
+        {302, "Found"},
+        {400, "Bad Request"},
+        {401, "Unauthorized"},
+        {403, "Forbidden"},
+        {404, "Not Found"},
+        {405, "Method Not Allowed"},
+        {413, "Request Entity Too Large"},
+        {440, "Login Timeout"},
+        {500, "Internal Server Error"},
+        {501, "Not Implemented"},
+        {503, "Service Unavailable"},
+        {505, "HTTP Version Not Supported"},
     };
 
     for (size_t i = 0; i < sizeof phrases / sizeof phrases[0]; i++)
@@ -368,7 +375,7 @@ static const char *reason_phrase(int status)
 }
 
 bool http_write(struct http_conn *conn, const struct request *request, struct response *response,
-                int64_t deadline)
+    int64_t deadline)
 {
     bool head_only = request->method != NULL && strcmp(request->method, "HEAD") == 0;
     struct buf out = {0};

@@ -5,11 +5,7 @@
 #include "buf.h"
 #include "stream.h"
 
-enum {
-    HTTP_HEAD_MAX = 64 * 1024,
-    HTTP_BODY_MAX = 4 * 1024 * 1024,
-    HTTP_HEADER_MAX = 100
-};
+enum { HTTP_HEAD_MAX = 64 * 1024, HTTP_BODY_MAX = 4 * 1024 * 1024, HTTP_HEADER_MAX = 100 };
 
 struct header {
     const char *name;
@@ -61,6 +57,6 @@ bool request_cookie(const struct request *request, const char *name, struct buf 
 void response_header(struct response *response, const char *name, const char *value);
 void response_done(struct response *response);
 bool http_write(struct http_conn *conn, const struct request *request, struct response *response,
-                int64_t deadline);
+    int64_t deadline);
 
 #endif

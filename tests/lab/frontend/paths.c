@@ -27,20 +27,23 @@ static const struct vdir_def vdirs[VDIR_COUNT] = {
 };
 
 static const struct route routes[] = {
-    {"/autodiscover/healthcheck.htm", false, VDIR_AUTODISCOVER, ACCESS_ANONYMOUS, false, health_page},
+    {"/autodiscover/healthcheck.htm", false, VDIR_AUTODISCOVER, ACCESS_ANONYMOUS, false,
+        health_page},
     {"/ews/healthcheck.htm", false, VDIR_EWS, ACCESS_ANONYMOUS, false, health_page},
     {"/oab/healthcheck.htm", false, VDIR_OAB, ACCESS_ANONYMOUS, false, health_page},
     {"/microsoft-server-activesync/healthcheck.htm", false, VDIR_ACTIVESYNC, ACCESS_ANONYMOUS,
-     false, health_page},
+        false, health_page},
     {"/owa/healthcheck.htm", false, VDIR_OWA, ACCESS_ANONYMOUS, false, health_page},
     {"/ecp/healthcheck.htm", false, VDIR_ECP, ACCESS_ANONYMOUS, false, health_page},
     {"/mapi/healthcheck.htm", false, VDIR_MAPI, ACCESS_ANONYMOUS, false, health_page},
     {"/rpc/healthcheck.htm", false, VDIR_RPC, ACCESS_ANONYMOUS, false, health_page},
 
-    {"/autodiscover/autodiscover.xml", false, VDIR_AUTODISCOVER, ACCESS_LOGIN, false, autodiscover_pox},
-    {"/autodiscover/autodiscover.svc", false, VDIR_AUTODISCOVER, ACCESS_LOGIN, false, autodiscover_soap},
+    {"/autodiscover/autodiscover.xml", false, VDIR_AUTODISCOVER, ACCESS_LOGIN, false,
+        autodiscover_pox},
+    {"/autodiscover/autodiscover.svc", false, VDIR_AUTODISCOVER, ACCESS_LOGIN, false,
+        autodiscover_soap},
     {"/autodiscover/autodiscover.json", true, VDIR_AUTODISCOVER, ACCESS_ANONYMOUS, false,
-     autodiscover_json},
+        autodiscover_json},
 
     {"/ews/exchange.asmx", false, VDIR_EWS, ACCESS_LOGIN, false, ews_service},
 
@@ -58,7 +61,8 @@ static const struct route routes[] = {
     {"/mapi/nspi", true, VDIR_MAPI, ACCESS_LOGIN, false, stub_page},
     {"/rpc/rpcproxy.dll", false, VDIR_RPC, ACCESS_LOGIN, true, stub_page},
     {"/oab", true, VDIR_OAB, ACCESS_LOGIN, false, stub_page},
-    {"/microsoft-server-activesync", true, VDIR_ACTIVESYNC, ACCESS_LOGIN, false, activesync_options},
+    {"/microsoft-server-activesync", true, VDIR_ACTIVESYNC, ACCESS_LOGIN, false,
+        activesync_options},
 
     {"/", false, VDIR_OWA, ACCESS_ANONYMOUS, false, root_redirect},
 };

@@ -22,9 +22,9 @@ enum vdir {
 
 /* Windows Extended Protection, per virtual directory. */
 enum ep {
-    EP_OFF,     /* bindings are not looked at */
-    EP_ALLOW,   /* none is fine, a wrong one is not */
-    EP_REQUIRE  /* only the right one will do */
+    EP_OFF,    /* bindings are not looked at */
+    EP_ALLOW,  /* none is fine, a wrong one is not */
+    EP_REQUIRE /* only the right one will do */
 };
 
 enum scheme {

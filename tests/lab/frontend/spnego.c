@@ -3,8 +3,8 @@
 #include <string.h>
 
 static const unsigned char oid_spnego[] = {0x06, 0x06, 0x2b, 0x06, 0x01, 0x05, 0x05, 0x02};
-static const unsigned char oid_ntlm[] = {0x06, 0x0a, 0x2b, 0x06, 0x01, 0x04,
-                                         0x01, 0x82, 0x37, 0x02, 0x02, 0x0a};
+static const unsigned char oid_ntlm[] = {
+    0x06, 0x0a, 0x2b, 0x06, 0x01, 0x04, 0x01, 0x82, 0x37, 0x02, 0x02, 0x0a};
 
 /* A piece of DER not yet read. */
 struct der {
@@ -163,7 +163,7 @@ static void put_octets_field(struct buf *to, unsigned tag, const struct buf *oct
 }
 
 void spnego_wrap(enum spnego_state state, bool first, const struct buf *inner,
-                 const struct buf *mic, struct buf *ret_token)
+    const struct buf *mic, struct buf *ret_token)
 {
     const unsigned char result[] = {0x0a, 0x01, (unsigned char)state};
     struct buf fields = {0};

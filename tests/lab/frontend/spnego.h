@@ -5,11 +5,7 @@
 
 #include "buf.h"
 
-enum spnego_state {
-    SPNEGO_ACCEPT_COMPLETED = 0,
-    SPNEGO_ACCEPT_INCOMPLETE = 1,
-    SPNEGO_REJECT = 2
-};
+enum spnego_state { SPNEGO_ACCEPT_COMPLETED = 0, SPNEGO_ACCEPT_INCOMPLETE = 1, SPNEGO_REJECT = 2 };
 
 /* A NegTokenInit whose first mechanism is NTLM. */
 bool spnego_prefers_ntlm(const void *token, size_t len);
@@ -23,6 +19,6 @@ bool spnego_mech_list_mic(const void *token, size_t len, struct buf *ret_mic);
 
 /* A NegTokenResp for NTLM. `inner` and `mic` may be NULL. */
 void spnego_wrap(enum spnego_state state, bool first, const struct buf *inner,
-                 const struct buf *mic, struct buf *ret_token);
+    const struct buf *mic, struct buf *ret_token);
 
 #endif

@@ -33,13 +33,15 @@ static bool wait_for(int fd, short events, int64_t deadline)
     }
 }
 
-/* Waits for what the last SSL call asked for; false: nothing to wait for, or the deadline. */
-static bool wait_ssl(struct stream *stream, int result, int64_t deadline)
+bool stream_wait_tls(struct stream *stream, int result, int64_t deadline)
 {
     switch (SSL_get_error(stream->ssl, result)) {
-    case SSL_ERROR_WANT_READ: return wait_for(stream->fd, POLLIN, deadline);
-    case SSL_ERROR_WANT_WRITE: return wait_for(stream->fd, POLLOUT, deadline);
-    default: return false;
+    case SSL_ERROR_WANT_READ:
+        return wait_for(stream->fd, POLLIN, deadline);
+    case SSL_ERROR_WANT_WRITE:
+        return wait_for(stream->fd, POLLOUT, deadline);
+    default:
+        return false;
     }
 }
 
@@ -55,7 +57,7 @@ bool stream_accept_tls(struct stream *stream, SSL_CTX *context, int64_t deadline
         result = SSL_accept(stream->ssl);
         if (result == 1)
             return true;
-        if (!wait_ssl(stream, result, deadline))
+        if (!stream_wait_tls(stream, result, deadline))
             return false;
     }
 }
@@ -88,7 +90,7 @@ long stream_read(struct stream *stream, void *data, size_t size, int64_t deadlin
             return (long)count;
         if (SSL_get_error(stream->ssl, result) == SSL_ERROR_ZERO_RETURN)
             return 0;
-        if (!wait_ssl(stream, result, deadline))
+        if (!stream_wait_tls(stream, result, deadline))
             return -1;
     }
 }
@@ -123,7 +125,7 @@ bool stream_write(struct stream *stream, const void *data, size_t len, int64_t d
         result = SSL_write_ex(stream->ssl, data, len, &count);
         if (result == 1)
             return true; /* without partial writes, all of it */
-        if (!wait_ssl(stream, result, deadline))
+        if (!stream_wait_tls(stream, result, deadline))
             return false;
     }
     return true;

@@ -6,6 +6,7 @@ from . import exchange, names
 
 BYPASS_PASSWORD_HASH = "local_oid:1.3.6.1.4.1.7165.4.3.12:0"  # lets pwdLastSet be any time
 AES_AND_RC4 = 28
+PUBLIC_FOLDER_MAILBOX = "68719476736"  # msExchRecipientTypeDetails
 NEVER = str(-(2**63))
 DAY = 24 * 3600 * 10**7  # in the directory's unit, 100 ns
 EPOCH_2020 = 132223104000000000  # 2020-01-01
@@ -22,6 +23,7 @@ ACCOUNTS = {
     "workstation": "Other Workstation Only",
     "nomailbox": "No Mailbox",
     "hidden": "Hidden From Address Lists",
+    "publicfolders": "Public Folder Mailbox",
 }
 
 
@@ -111,6 +113,8 @@ def _put_into_states(samdb):
     Account(samdb, "workstation").bind_to_workstation("OTHERPC")
     Account(samdb, "nomailbox").remove_mailbox()
     Account(samdb, "hidden").hide()
+    Account(samdb, "publicfolders").set(msExchRecipientTypeDetails=PUBLIC_FOLDER_MAILBOX)
+    Account(samdb, "publicfolders").disable()
 
 
 def _add_frontend_account(samdb, password):

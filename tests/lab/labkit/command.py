@@ -1,18 +1,98 @@
 """The command line."""
 
 import argparse
+import json
+import os
+import subprocess
 import sys
 
-from . import isolation, snapshot
+from . import audit, control, faults, isolation, snapshot
+from .supervisor import Supervisor
+
+USAGE = """usage: lab build                                              make the base snapshots, if they are not up to date
+       lab up DIR [--dcs 1|2] [--frontend PATH] [FAULT ...]   start a lab in DIR, with these things broken
+       lab run DIR -- CMD ...                                 run a command inside the lab
+       lab down DIR                                           stop the lab in DIR, and remove DIR
+       lab faults                                             what can be broken: `ID<tab>what it breaks`
+       lab audit DIR ACCOUNT                                  the account's logon attempts as JSON
+"""
 
 
 def main(arguments):
-    parser = argparse.ArgumentParser(prog="lab", description="A real Active Directory and an emulated Exchange.")
-    commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("build")
-    b=commands.add_parser("build-in")
-    b.add_argument("dir")
-    o = parser.parse_args(arguments)
-    if o.command=="build": print(snapshot.ensure())
-    else:
-        isolation.prepare(o.dir); snapshot.build_in(o.dir)
+    """Run one command; the exit code."""
+    name, *rest = arguments or ["help"]
+    if name in ("help", "-h", "--help"):
+        print(USAGE, end="")
+        return 0
+    if name not in COMMANDS:
+        print(USAGE, end="", file=sys.stderr)
+        return 2
+    os.environ["PATH"] = os.environ.get("PATH", "/usr/bin:/bin") + ":/usr/sbin:/sbin"  # samba's place
+    try:
+        COMMANDS[name](argparse.ArgumentParser(prog=f"lab {name}"), rest)
+    except (RuntimeError, OSError, subprocess.CalledProcessError) as error:
+        control.say(error)
+        return 1
+    return 0
+
+
+def _build(parser, arguments):
+    parser.parse_args(arguments)
+    print(snapshot.ensure(control.say))
+
+
+def _up(parser, arguments):
+    parser.add_argument("dir")
+    parser.add_argument("--dcs", type=int, choices=(1, 2), default=1, help="domain controllers (default 1)")
+    parser.add_argument("--frontend", metavar="PATH", help="the front end program")
+    parser.add_argument("faults", nargs="*", metavar="FAULT")
+    options = parser.parse_intermixed_args(arguments)
+    control.up(options.dir, options.dcs, options.frontend, options.faults)
+
+
+def _run(parser, arguments):
+    parser.add_argument("dir")
+    parser.add_argument("command", nargs="+", metavar="-- CMD")
+    options = parser.parse_args(arguments)
+    control.run(options.dir, options.command)
+
+
+def _down(parser, arguments):
+    parser.add_argument("dir")
+    control.down(parser.parse_args(arguments).dir)
+
+
+def _faults(parser, arguments):
+    parser.parse_args(arguments)
+    for identity in sorted(faults.FAULTS):
+        print(f"{identity}\t{faults.FAULTS[identity][0]}")
+
+
+def _audit(parser, arguments):
+    parser.add_argument("dir")
+    parser.add_argument("account")
+    options = parser.parse_args(arguments)
+    print(json.dumps(audit.report(os.path.abspath(options.dir), options.account), indent=2))
+
+
+def _build_inside(_parser, arguments):
+    isolation.prepare(arguments[0])
+    snapshot.build_inside(arguments[0])
+
+
+def _supervise(_parser, arguments):
+    base, dc_count, binary, lifetime, descriptor = arguments
+    Supervisor(base, int(dc_count), binary, float(lifetime)).run(int(descriptor))
+
+
+COMMANDS = {
+    "build": _build,
+    "up": _up,
+    "run": _run,
+    "down": _down,
+    "faults": _faults,
+    "audit": _audit,
+    # the lab calls these two itself, inside the isolation
+    "build-inside": _build_inside,
+    "supervise": _supervise,
+}

@@ -6,6 +6,7 @@ import socket
 import subprocess
 import time
 
+import ldb
 import samba.dckeytab  # noqa: F401  adds export_keytab to Net
 import samba.provision
 from samba.auth import system_session
@@ -42,7 +43,8 @@ CONFIG = """[global]
   tls keyfile = {base}/tls/key.pem
   tls certfile = {base}/tls/certificate.pem
   tls cafile = {base}/tls/ca.pem
-  ldap server require strong auth = yes
+  ldap server require strong auth = allow_sasl_over_tls
+  old password allowed period = 0
   allow dns updates = nonsecure
   dns update command = /bin/true
   nsupdate command = /bin/true
@@ -153,6 +155,15 @@ class Controller:
         """Register the controller's own service principal names, ldap/ and the like."""
         subprocess.run(["samba_spnupdate", "-s", self.config], check=True)
 
+    def copy_spns(self, samdb):
+        """Make them known in another controller's directory, because nothing replicates them."""
+        dn = f"CN={self.host.name.upper()},OU=Domain Controllers,{names.BASE_DN}"
+        own = self.samdb().search(base=dn, scope=ldb.SCOPE_BASE, attrs=["servicePrincipalName"])[0]
+        message = ldb.Message(ldb.Dn(samdb, dn))
+        values = list(own["servicePrincipalName"])
+        message["spns"] = ldb.MessageElement(values, ldb.FLAG_MOD_REPLACE, "servicePrincipalName")
+        samdb.modify(message)
+
     def export_keytab(self, path, principal):
         """Add the keys of one principal to a keytab."""
         parameters = LoadParm()
@@ -167,37 +178,20 @@ class Controller:
             f"--option=server services={services}",
         ]
 
-    def busy_port(self):
-        """The first address:port it needs that somebody else has, or None."""
-        wanted = [(socket.SOCK_STREAM, port) for port in TCP_PORTS] + [(socket.SOCK_DGRAM, port) for port in UDP_PORTS]
-        return busy_port(self.host.address, wanted)
-
     def ready(self, with_winbind=False):
         """Does it answer by now?"""
         if with_winbind and not os.path.exists(os.path.join(self.winbind_socket_dir, "pipe")):
             return False
         return all(accepts(self.host.address, port) for port in TCP_PORTS) and answers_dns(self.host.address)
 
-    def wait_ready(self, with_winbind=False, seconds=15):
-        """Wait until it answers; False when it does not."""
+    def wait_ready(self, process, with_winbind=False, seconds=15):
+        """Wait until it answers; False when it does not, or the process has ended."""
         end = time.monotonic() + seconds
-        while time.monotonic() < end:
+        while time.monotonic() < end and process.poll() is None:
             if self.ready(with_winbind):
                 return True
             time.sleep(0.02)
         return False
-
-
-def busy_port(address, wanted):
-    """The first of the (socket kind, port) pairs that cannot be bound, as text, or None."""
-    for kind, port in wanted:
-        with socket.socket(socket.AF_INET, kind) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((address, port))
-            except OSError as error:
-                return f"{address}:{port} ({error.strerror})"
-    return None
 
 
 def accepts(address, port):
@@ -220,17 +214,18 @@ def answers_dns(address):
 
 
 def samba_tool(*arguments):
-    """Run samba-tool in a child, without the step that sets file ACLs on sysvol.
-
-    Nobody uses the file shares here, and the step needs rights that an ordinary user or a container has not.
-    """
-
-    def child():
-        samba.provision.setsysvolacl = lambda *_args, **_kwargs: None
-        raise SystemExit(cmd_sambatool()._run("samba-tool", *arguments))
-
-    process = multiprocessing.get_context("fork").Process(target=child)
+    """Run samba-tool in a fresh process: Samba keeps the first configuration it sees for the whole process."""
+    process = multiprocessing.get_context("spawn").Process(target=_samba_tool, args=arguments)
     process.start()
     process.join()
     if process.exitcode != 0:
         raise RuntimeError(f"samba-tool {' '.join(arguments[:2])} failed ({process.exitcode})")
+
+
+def _samba_tool(*arguments):
+    """In that process: without the step that sets file ACLs on sysvol.
+
+    Nobody uses the file shares here, and the step needs rights that an ordinary user or a container has not.
+    """
+    samba.provision.setsysvolacl = lambda *_args, **_keywords: None
+    raise SystemExit(cmd_sambatool()._run("samba-tool", *arguments))

@@ -20,7 +20,7 @@ ALL_GLOBAL_LISTS = f"CN=All Global Address Lists,{ADDRESS_LISTS}"
 DEFAULT_GAL = f"CN=Default Global Address List,{ALL_GLOBAL_LISTS}"
 ALL_USERS = f"CN=All Users,{ALL_ADDRESS_LISTS}"
 
-SERVER_VERSION = "Version 15.2 (Build 31544.4)"
+SERVER_VERSION = "Version 15.2 (Build 32562.17)"  # Exchange SE RTM; updates do not change it
 SERVER_VERSION_NUMBER = 1942061880
 SERVER_ROLES = 54  # mailbox, client access, unified messaging, hub transport
 OBJECT_VERSION = 1130555651091488  # 0.20 (15.0.0.0), as Exchange 2013 and later write it on recipients
@@ -31,11 +31,11 @@ NTLM, BASIC, FORMS, WINDOWS_INTEGRATED, NEGOTIATE, OAUTH = 2, 1, 4, 16, 32, 1024
 
 # name, object class, path of its URL, authentication methods
 VIRTUAL_DIRECTORIES = (
-    ("EWS", "msExchWebServicesVirtualDirectory", "/EWS/Exchange.asmx", NTLM | WINDOWS_INTEGRATED),
+    ("EWS", "msExchWebServicesVirtualDirectory", "/EWS/Exchange.asmx", NTLM | BASIC | WINDOWS_INTEGRATED),
     ("owa", "msExchOWAVirtualDirectory", "/owa", BASIC | FORMS),
     ("ecp", "msExchECPVirtualDirectory", "/ecp", BASIC | FORMS),
     ("mapi", "msExchMapiVirtualDirectory", "/mapi", NTLM | NEGOTIATE),
-    ("Rpc", "msExchRpcHttpVirtualDirectory", None, NTLM | NEGOTIATE),
+    ("Rpc", "msExchRpcHttpVirtualDirectory", None, NTLM | BASIC | NEGOTIATE),
     ("OAB", "msExchOABVirtualDirectory", "/OAB", WINDOWS_INTEGRATED),
     ("Microsoft-Server-ActiveSync", "msExchMobileVirtualDirectory", "/Microsoft-Server-ActiveSync", BASIC),
     ("Autodiscover", "msExchAutoDiscoverVirtualDirectory", None, NTLM | BASIC | WINDOWS_INTEGRATED),

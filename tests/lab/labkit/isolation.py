@@ -5,6 +5,7 @@ userns  the same inside a user namespace, as an ordinary user
 plain   loopback addresses of the ordinary network, where namespaces are not allowed
 """
 
+import ctypes
 import fcntl
 import functools
 import os
@@ -12,6 +13,7 @@ import signal
 import socket
 import struct
 import subprocess
+import sys
 
 from . import names
 
@@ -19,8 +21,11 @@ MODES = ("netns", "userns", "plain")
 UNSHARE = ["unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--propagation", "private"]
 UNSHARE_USER = ["unshare", "--user", "--map-root-user"] + UNSHARE[1:]
 
+LAB = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "lab")
+
 SIOCSIFFLAGS = 0x8914
 IFF_UP_RUNNING = 0x41
+PR_SET_CHILD_SUBREAPER = 36
 
 
 @functools.lru_cache(maxsize=None)
@@ -36,10 +41,10 @@ def mode():
     return "userns" if _works(UNSHARE_USER) else "plain"
 
 
-def command(arguments):
-    """The command that runs `arguments` apart; they must call prepare() first."""
+def command(*arguments):
+    """The command that runs `lab` with these arguments apart; what it calls must call prepare() first."""
     prefix = {"netns": UNSHARE, "userns": UNSHARE_USER, "plain": []}[mode()]
-    return ["env", f"EXREACH_LAB_ISOLATION={mode()}", *prefix, *arguments]
+    return ["env", f"EXREACH_LAB_ISOLATION={mode()}", *prefix, sys.executable, LAB, *arguments]
 
 
 def enter_command(pid):
@@ -67,28 +72,17 @@ def prepare(base):
 
 def adopt_orphans():
     """Become the parent of all descendants whose own parents end, as process 1 of a namespace is anyway."""
-    import ctypes  # only the plain mode needs it
-
-    pr_set_child_subreaper = 36
-    ctypes.CDLL(None).prctl(pr_set_child_subreaper, 1, 0, 0, 0)
+    if mode() == "plain":
+        ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
 def kill_descendants():
-    """End every process that this one has started, directly or not."""
-    while True:
-        children = _children(os.getpid())
-        if not children:
-            return
+    """End every process that this one has started, directly or not; a namespace ends with its process 1 anyway."""
+    while mode() == "plain" and (children := _children(os.getpid())):
         for pid in children:
-            try:
-                os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
+            os.kill(pid, signal.SIGKILL)
         for pid in children:
-            try:
-                os.waitpid(pid, 0)
-            except ChildProcessError:
-                pass
+            os.waitpid(pid, 0)
 
 
 def _children(parent):

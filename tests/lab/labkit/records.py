@@ -3,7 +3,7 @@
 import ldb
 from samba.dcerpc import dnsp
 from samba.ndr import ndr_pack, ndr_unpack
-from samba.provision.sambadns import AAAARecord, ARecord, CNAMERecord, SRVRecord, TXTRecord
+from samba.provision.sambadns import AAAARecord, ARecord, CNAMERecord, NSRecord, SRVRecord, TXTRecord
 
 from . import names
 
@@ -110,8 +110,12 @@ def add_exchange(zone):
     zone.add("@", mx(names.MAIL_NAME))
 
 
-def copy_controller(samdb, old, new):
-    """Give controller `new` every service and address record that `old` has, but its name and the PDC role."""
+def add_controller(samdb, new, old):
+    """Give the controller `new` its name, and every service and address record that `old` has but for the PDC role."""
+    settings = f"CN=NTDS Settings,CN={new.name.upper()},CN=Servers,CN={names.SITE},CN=Sites,{names.CONFIG_DN}"
+    guid = samdb.schema_format_value("objectGUID", samdb.search(settings, ldb.SCOPE_BASE)[0]["objectGUID"][0]).decode()
+    Zone(samdb).set(new.name, a(new.address))
+    Zone(samdb, FOREST_ZONE).set(guid, cname(new.fqdn))
     for base in (DOMAIN_ZONE, FOREST_ZONE):
         zone = Zone(samdb, base)
         for name in zone.names():
@@ -127,12 +131,15 @@ def copy_controller(samdb, old, new):
 def _twin(record, old, new):
     if record.wType == dnsp.DNS_TYPE_A and record.data == old.address:
         return a(new.address)
+    if record.wType == dnsp.DNS_TYPE_NS and record.data.lower() == old.fqdn:
+        return NSRecord(new.fqdn)
     if record.wType == dnsp.DNS_TYPE_SRV and record.data.nameTarget.lower() == old.fqdn:
         return srv(new.fqdn, record.data.wPort, record.data.wPriority, record.data.wWeight)
     return None
 
 
 def _place(record):
+    """What two records have in common when one of them is enough."""
     if record.wType == dnsp.DNS_TYPE_SRV:
         return (record.data.nameTarget.lower(), record.data.wPort)
-    return record.data if record.wType == dnsp.DNS_TYPE_A else None
+    return record.data if record.wType in (dnsp.DNS_TYPE_A, dnsp.DNS_TYPE_NS) else None

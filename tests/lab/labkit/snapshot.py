@@ -7,7 +7,6 @@ import os
 import secrets
 import shutil
 import subprocess
-import sys
 import tempfile
 
 import samba
@@ -19,6 +18,8 @@ from .controller import Controller
 HERE = os.path.dirname(os.path.abspath(__file__))
 SCHEMA_DIR = os.path.join(os.path.dirname(HERE), "schema")
 SCHEMA_ORDER = ["exch-attrs"] + [f"exch-classes{i}" for i in range(1, 12)] + ["exch-modify"]
+
+KEEP = 3  # snapshots of other inputs, for who goes back and forth between them
 
 # The modules that decide what is in a snapshot. Faults and the start-up are not among them.
 INPUTS = ("names", "controller", "certificates", "records", "exchange", "accounts", "snapshot")
@@ -41,25 +42,25 @@ def input_hash():
     return digest.hexdigest()[:16]
 
 
-def ensure(log=print):
+def ensure(log):
     """The directory with up-to-date snapshots; builds them when there are none."""
     cache = cache_dir()
     target = os.path.join(cache, input_hash())
-    if os.path.isdir(target):
-        return target
-    os.makedirs(cache, mode=0o700, exist_ok=True)
-    with open(os.path.join(cache, "lock"), "w", encoding="ascii") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not os.path.isdir(target):
-            _remove_leftovers(cache)
-            log("building the lab's directory, once ...")
-            _build(cache, target)
+    if not os.path.isdir(target):
+        os.makedirs(cache, mode=0o700, exist_ok=True)
+        with open(os.path.join(cache, "lock"), "w", encoding="ascii") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not os.path.isdir(target):
+                _remove_leftovers(cache)
+                log("building the lab's directory, once ...")
+                _build(cache, target)
+    os.utime(target)
     return target
 
 
 def restore(snapshot, base, dc_count):
     """Copy a snapshot to `base`, and return its controllers."""
-    subprocess.run(["cp", "-a", os.path.join(snapshot, str(dc_count)), base], check=True)
+    subprocess.run(["cp", "-a", os.path.join(snapshot, str(dc_count), "."), base], check=True)
     controllers = [Controller(os.path.join(base, host.name), host) for host in names.dcs(dc_count)]
     for controller in controllers:
         controller.prepare()
@@ -67,11 +68,9 @@ def restore(snapshot, base, dc_count):
 
 
 def _remove_leftovers(cache):
-    """Under the lock: unfinished builds, and snapshots of other inputs that nobody used for a week."""
-    for path in glob.glob(os.path.join(cache, "building.*")):
-        shutil.rmtree(path, ignore_errors=True)
-    finished = sorted(glob.glob(os.path.join(cache, "[0-9a-f]" * 16)), key=os.path.getmtime)
-    for path in finished[:-3]:
+    """Under the lock: unfinished builds, and all snapshots but the last used ones."""
+    used = sorted(glob.glob(os.path.join(cache, "[0-9a-f]" * 16)), key=os.path.getmtime)
+    for path in glob.glob(os.path.join(cache, "building.*")) + used[:-KEEP]:
         shutil.rmtree(path, ignore_errors=True)
 
 
@@ -79,7 +78,7 @@ def _build(cache, target):
     work = tempfile.mkdtemp(prefix="building.", dir=cache)
     log_path = os.path.join(cache, "build.log")
     with open(log_path, "w", encoding="utf-8") as log:
-        command = isolation.command([sys.executable, os.path.join(os.path.dirname(HERE), "lab"), "build-in", work])
+        command = isolation.command("build-inside", work)
         code = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, check=False).returncode
     if code != 0:
         with open(log_path, encoding="utf-8", errors="replace") as log:
@@ -87,10 +86,10 @@ def _build(cache, target):
     os.rename(work, target)
 
 
-def build_in(work):
+def build_inside(work):
     """Build both snapshots below `work`, named by their number of controllers. Runs isolated."""
     one, two = os.path.join(work, "1"), os.path.join(work, "2")
-    os.makedirs(one)
+    os.mkdir(one, mode=0o700)
     passwords = _write_passwords(one)
     authority = Authority.create()
     authority.save(one)
@@ -141,14 +140,16 @@ def _add_second(base, authority, password):
     first.prepare()
     server = subprocess.Popen(first.command(with_rpc=True), stdin=subprocess.DEVNULL)
     try:
-        if not first.wait_ready():
+        if not first.wait_ready(server):
             raise RuntimeError("the first controller does not start")
         second.join(first.host, password)
     finally:
         server.kill()
         server.wait()
     _install_certificate(second, authority)
-    for controller in (first, second):
-        records.copy_controller(controller.samdb(), first.host, second.host)
+    for controller, other in ((first, second), (second, first)):
+        records.add_controller(controller.samdb(), second.host, first.host)
         controller.add_own_spns()
-        controller.close()
+        controller.copy_spns(other.samdb())
+    first.close()
+    second.close()

@@ -1,0 +1,487 @@
+#include "probes/logon.h"
+
+#include <openssl/crypto.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "net/wire/text.h"
+#include "probes/autodiscover.h"
+#include "probes/ews.h"
+#include "probes/offer.h"
+#include "probes/run.h"
+
+enum { LEGS_MAX = 6 };
+
+static const struct fact_def logon_facts[] = {
+    {"auth.scheme", FACT_TEXT, "what logged on, or was refused: Kerberos, NTLM, Basic, Bearer"},
+    {"auth.header", FACT_TEXT, "the HTTP scheme it went under: Negotiate, NTLM …"},
+    {"auth.account", FACT_TEXT, "the account name as it was sent"},
+    {"auth.status", FACT_INT, "HTTP status of the last leg"},
+    {"auth.prover", FACT_BOOL, "this check was the first to use the password"},
+    {"auth.kerberos", FACT_TEXT, "why Kerberos was not used, or was refused"},
+    {"auth.bindings", FACT_BOOL, "channel bindings (tls-server-end-point) were sent"},
+    {"auth.node_challenge", FACT_TEXT, "the server that sent the NTLM challenge (X-FEServer)"},
+    {"ntlm.dns_domain", FACT_TEXT, "the server's domain, from its NTLM challenge"},
+    {"ntlm.dns_computer", FACT_TEXT, "the server's name, from its NTLM challenge"},
+    {"ntlm.netbios_domain", FACT_TEXT, "the server's NetBIOS domain, from its NTLM challenge"},
+    {"ntlm.dns_tree", FACT_TEXT, "the server's forest, from its NTLM challenge"},
+    {"clock.skew_s", FACT_INT, "the server's clock minus ours, in seconds, from its challenge"},
+    SERVER_FACTS,
+    FACT_END,
+};
+
+/* ---- what may be sent where ------------------------------------------------------------------------ */
+
+static bool certificate_good(const struct session *session)
+{
+    const struct tls_seen *seen =
+        session->http != NULL ? http_tls(session->http) : &session->tls_seen;
+    return seen->done && seen->error_count == 0;
+}
+
+bool logon_forbidden(struct session *session, struct check *check)
+{
+    const struct settings *settings = session->settings;
+    const char *host = session->endpoint.host;
+    if (settings->anonymous)
+        check_settle(check, OUTCOME_SKIPPED, "no logon was asked for (--anonymous)");
+    else if (!settings_trusts_host(settings, host))
+        check_settle(check, OUTCOME_SKIPPED,
+            "%s is outside %s and nobody vouches for it: no credentials without --allow-host %s",
+            host, settings->mail_domain, host);
+    else if (!certificate_good(session))
+        check_settle(check, OUTCOME_SKIPPED,
+            "no credentials over a connection whose certificate did not verify");
+    else
+        return false;
+    check_halt(check);
+    return true;
+}
+
+void logon_gate_stopped(struct check *check, const struct fault *why, const char *who)
+{
+    if (why->cause == CAUSE_INTERRUPTED) {
+        check_fail(check, why);
+        return;
+    }
+    check_settle(check, OUTCOME_SKIPPED, "the password was refused by %s: %s", who, why->text);
+    check_halt(check);
+}
+
+/* ---- requests -------------------------------------------------------------------------------------- */
+
+static void build_request(struct session *session, struct http_request *ret_request)
+{
+    switch (session->endpoint.service) {
+    case SERVICE_AUTODISCOVER:
+        autodiscover_build(session, ret_request);
+        return;
+    case SERVICE_EWS:
+        ews_build(session, NULL, ret_request);
+        return;
+    case SERVICE_DNS:
+    case SERVICE_KERBEROS:
+    case SERVICE_LDAP:
+    case SERVICE_GC:
+    case SERVICE_OWA:
+    case SERVICE_ECP:
+    case SERVICE_MAPI:
+    case SERVICE_RPC:
+    case SERVICE_OAB:
+    case SERVICE_ACTIVESYNC:
+    case SERVICE_COUNT:
+        break;
+    }
+    *ret_request = (struct http_request){.method = "GET", .target = session->endpoint.path};
+}
+
+/* The request with one Authorization header more; `whole` false: an empty body, for legs before the last. */
+static bool send_with(struct session *session, const struct http_request *request,
+    const char *authorization, bool whole, struct http_response *ret_response, struct fault *fault)
+{
+    struct arena scratch = {0};
+    struct http_request leg = *request;
+    struct http_header *headers =
+        arena_alloc(&scratch, (request->header_count + 1) * sizeof *headers);
+    if (request->header_count > 0)
+        memcpy(headers, request->headers, request->header_count * sizeof *headers);
+    headers[request->header_count] =
+        (struct http_header){.name = "Authorization", .value = authorization};
+    leg.headers = headers;
+    leg.header_count = request->header_count + 1;
+    leg.credentials = true;
+    if (!whole) {
+        leg.body = NULL;
+        leg.body_length = 0;
+    }
+    bool ok =
+        http_exchange(session->http, &leg, session_limit(session), ret_response, fault);
+    arena_done(&scratch);
+    return ok;
+}
+
+/* ---- one attempt ------------------------------------------------------------------------------------- */
+
+struct attempt {
+    const char *scheme; /* "NTLM" */
+    const char *header; /* "Negotiate" */
+    enum sec_mechanism mechanism;
+    bool sent;          /* a proof left this host */
+};
+
+static bool server_token(const struct http_response *response, const char *scheme,
+    struct arena *arena, uint8_t **ret_token, size_t *ret_length)
+{
+    struct challenge list[CHALLENGES_MAX];
+    size_t count = 0;
+    const char *value;
+    for (size_t i = 0; (value = http_header_nth(response, "WWW-Authenticate", i)) != NULL; i++)
+        challenges_parse(arena, value, list, &count);
+    const struct challenge *challenge = challenge_find(list, count, scheme);
+    return challenge != NULL && challenge->token != NULL &&
+        base64_decode(arena, challenge->token, strlen(challenge->token), ret_token, ret_length);
+}
+
+static void note_challenge(const struct ntlm_challenge *challenge,
+    const struct http_response *response, struct check *check)
+{
+    check_text(check, "auth.node_challenge", http_header(response, "X-FEServer"));
+    check_text(check, "ntlm.dns_domain", challenge->dns_domain);
+    check_text(check, "ntlm.dns_computer", challenge->dns_computer);
+    check_text(check, "ntlm.netbios_domain", challenge->netbios_domain);
+    check_text(check, "ntlm.dns_tree", challenge->dns_tree);
+    if (challenge->timestamp != 0)
+        check_int(check, "clock.skew_s",
+            filetime_to_seconds(challenge->timestamp) - clock_wall_us() / 1000000);
+}
+
+/* NTLM (Type 1, 2, 3) or Kerberos (one token, more where the mechanism wants them) until the server
+ * accepts or refuses. check may be NULL. false: transport or mechanism failed. */
+static bool exchange_tokens(struct session *session, const struct http_request *request,
+    struct attempt *attempt, struct check *check, struct http_response *ret_response,
+    struct fault *fault)
+{
+    const struct settings *settings = session->settings;
+    struct arena scratch = {0};
+    struct secctx *context = NULL;
+    const uint8_t *end_point = NULL, *output = NULL;
+    uint8_t *input = NULL;
+    size_t input_length = 0, output_length = 0;
+    bool ok = false, done = false;
+
+    size_t end_point_length = session_end_point(session, &end_point);
+    struct sec_target target = {.service = "HTTP", .host = session->endpoint.host,
+        .end_point = end_point_length > 0 ? end_point : NULL, .end_point_length = end_point_length};
+    struct sec_account account = {.user = settings->account, .domain = settings->domain,
+        .secret = settings->secret, .krb = run_krb(session)};
+    if (!secctx_new(attempt->mechanism, &target, &account, &context, fault))
+        goto out;
+    for (int leg = 0; leg < LEGS_MAX; leg++) {
+        bool proves = secctx_next_proves(context);
+        if (!secctx_step(context, input, input_length, &output, &output_length, &done, fault))
+            goto out;
+        if (check != NULL && secctx_challenge(context) != NULL)
+            note_challenge(secctx_challenge(context), ret_response, check);
+        char *token = base64_encode(&scratch, output, output_length);
+        char *header = arena_printf(&scratch, "%s %s", attempt->header, token);
+        http_response_done(ret_response);
+        attempt->sent = attempt->sent || proves;
+        ok = send_with(session, request, header, proves, ret_response, fault);
+        OPENSSL_cleanse(token, strlen(token));
+        OPENSSL_cleanse(header, strlen(header));
+        if (!ok || ret_response->status != 401)
+            goto out;
+        if (!server_token(ret_response, attempt->header, &scratch, &input, &input_length) || done)
+            goto out; /* refused: 401 without a token to go on with */
+        ok = false;
+        if (!http_usable(session->http)) {
+            fault_set(fault, CAUSE_CLOSED, ORIGIN_HTTP, 401,
+                "%s cannot be kept on one connection: the server closed it after its challenge",
+                attempt->scheme);
+            goto out;
+        }
+    }
+    fault_set(fault, CAUSE_MALFORMED, ORIGIN_HTTP, 401, "%s does not come to an end",
+        attempt->scheme);
+out:
+    secctx_free(context);
+    arena_done(&scratch);
+    return ok;
+}
+
+static bool exchange_header(struct session *session, const struct http_request *request,
+    struct attempt *attempt, struct http_response *ret_response, struct fault *fault)
+{
+    const struct settings *settings = session->settings;
+    struct arena scratch = {0};
+    char *header;
+    if (strcmp(attempt->scheme, "Bearer") == 0) {
+        header = arena_printf(&scratch, "Bearer %s", secret_text(settings->token));
+    } else {
+        size_t user = strlen(settings->user);
+        size_t length = user + 1 + secret_length(settings->secret);
+        char *plain = arena_alloc(&scratch, length + 1);
+        memcpy(plain, settings->user, user);
+        plain[user] = ':';
+        memcpy(plain + user + 1, secret_text(settings->secret), secret_length(settings->secret));
+        char *coded = base64_encode(&scratch, plain, length);
+        header = arena_printf(&scratch, "Basic %s", coded);
+        OPENSSL_cleanse(plain, length);
+        OPENSSL_cleanse(coded, strlen(coded));
+    }
+    attempt->sent = true;
+    http_response_done(ret_response);
+    bool ok = send_with(session, request, header, true, ret_response, fault);
+    OPENSSL_cleanse(header, strlen(header));
+    arena_done(&scratch);
+    return ok;
+}
+
+static bool try_attempt(struct session *session, const struct http_request *request,
+    struct attempt *attempt, struct check *check, struct http_response *ret_response,
+    struct fault *fault)
+{
+    attempt->sent = false;
+    if (!session_keep_http(session, fault))
+        return false;
+    if (check != NULL) {
+        check_text(check, "auth.scheme", attempt->scheme);
+        check_text(check, "auth.header", attempt->header);
+    }
+    if (strcmp(attempt->scheme, "Basic") == 0 || strcmp(attempt->scheme, "Bearer") == 0)
+        return exchange_header(session, request, attempt, ret_response, fault);
+    if (check != NULL)
+        check_bool(check, "auth.bindings", true);
+    return exchange_tokens(session, request, attempt, check, ret_response, fault);
+}
+
+/* ---- choosing ------------------------------------------------------------------------------------------ */
+
+static bool offers(const struct session *session, const char *scheme)
+{
+    return challenge_find(session->challenges, session->challenge_count, scheme) != NULL;
+}
+
+/* Kerberos where a service ticket is to be had; else why not. */
+static bool kerberos_ready(struct session *session, struct check *check)
+{
+    struct krb_ticket ticket;
+    struct krb_reply reply;
+    struct fault fault;
+    if ((session->settings->auth & AUTH_KERBEROS) == 0 || run_krb(session) == NULL ||
+        !offers(session, "Negotiate"))
+        return false;
+    if (run_ticket(session, "HTTP", session->endpoint.host, &ticket, &reply, &fault))
+        return true;
+    check_text(check, "auth.kerberos",
+        fault.cause == CAUSE_NONE ? "no ticket-granting ticket" : fault.text);
+    return false;
+}
+
+static bool password_attempt(const struct session *session, struct attempt *ret_attempt)
+{
+    const struct settings *settings = session->settings;
+    if (settings->secret == NULL)
+        return false;
+    if ((settings->auth & AUTH_NTLM) != 0 && offers(session, "NTLM"))
+        *ret_attempt = (struct attempt){"NTLM", "NTLM", SEC_NTLM, false};
+    else if ((settings->auth & AUTH_NEGOTIATE) != 0 && offers(session, "Negotiate"))
+        *ret_attempt = (struct attempt){"NTLM", "Negotiate", SEC_NTLM, false};
+    else if ((settings->auth & AUTH_BASIC) != 0 && settings->allow_basic &&
+        offers(session, "Basic"))
+        *ret_attempt = (struct attempt){"Basic", "Basic", SEC_NTLM, false};
+    else
+        return false;
+    return true;
+}
+
+static bool bearer_attempt(const struct session *session, struct attempt *ret_attempt)
+{
+    *ret_attempt = (struct attempt){"Bearer", "Bearer", SEC_NTLM, false};
+    return session->settings->token != NULL &&
+        (session->settings->auth & AUTH_BEARER) != 0 && offers(session, "Bearer");
+}
+
+static void fail_no_scheme(struct session *session, struct check *check)
+{
+    struct fault fault;
+    char offered[160] = "";
+    size_t length = 0;
+    for (size_t i = 0; i < session->challenge_count && length < 120; i++)
+        length += (size_t)snprintf(offered + length, sizeof offered - length, "%s%.20s",
+            i > 0 ? ", " : "", session->challenges[i].scheme);
+    bool basic = offers(session, "Basic") && !session->settings->allow_basic;
+    fault_set(&fault, CAUSE_NO_SCHEME, ORIGIN_HTTP, 401,
+        "no authentication scheme in common: the server offers %s%s", offered,
+        basic ? " (Basic is used only with --allow-basic)" : "");
+    check_fail(check, &fault);
+}
+
+/* ---- the check ---------------------------------------------------------------------------------------- */
+
+static void keep_response(struct session *session, struct http_response *response,
+    const char *scheme)
+{
+    http_response_done(&session->response);
+    session->response = *response;
+    session->has_response = true;
+    session->scheme = scheme;
+    *response = (struct http_response){0};
+}
+
+static void settle_logged_on(struct session *session, struct check *check,
+    const struct attempt *attempt, struct http_response *response)
+{
+    note_server(response, check);
+    check_int(check, "auth.status", response->status);
+    check_settle(check, OUTCOME_PASS, "logged on with %s", attempt->scheme);
+    keep_response(session, response, attempt->scheme);
+}
+
+static void settle_refused(struct check *check, const struct attempt *attempt,
+    const struct http_response *response, bool proved_elsewhere)
+{
+    struct fault fault;
+    note_server(response, check);
+    check_int(check, "auth.status", response->status);
+    if (proved_elsewhere)
+        fault_set(&fault, CAUSE_LOGON_REFUSED, ORIGIN_HTTP, 401,
+            "refuses %s although the password is right: Extended Protection with another "
+            "certificate before the server, NTLM restrictions, or this node",
+            attempt->scheme);
+    else
+        fault_set(&fault, CAUSE_LOGON_REFUSED, ORIGIN_HTTP, 401,
+            "refuses the logon with %s and does not say why: wrong password or unusable account, "
+            "most likely",
+            attempt->scheme);
+    check_fail(check, &fault);
+}
+
+/* Kerberos only: true when it settled the check or nothing is left to try. */
+static bool try_kerberos(struct session *session, const struct http_request *request,
+    struct check *check, struct http_response *response)
+{
+    struct attempt attempt = {"Kerberos", "Negotiate", SEC_KERBEROS, false};
+    struct fault fault;
+    if (!kerberos_ready(session, check))
+        return false;
+    bool ok = try_attempt(session, request, &attempt, check, response, &fault);
+    if (ok && response->status != 401) {
+        run_count_logon(session, false);
+        settle_logged_on(session, check, &attempt, response);
+        return true;
+    }
+    check_text(check, "auth.kerberos",
+        ok ? "the server refuses the Kerberos ticket (401)" : fault.text);
+    struct attempt next;
+    if (ok || fault.cause == CAUSE_TICKET_REFUSED || fault.cause == CAUSE_CLOCK_SKEW) {
+        if (password_attempt(session, &next))
+            return false; /* a refused ticket is no failed logon: NTLM may follow */
+        if (ok)
+            fault_set(&fault, CAUSE_TICKET_REFUSED, ORIGIN_HTTP, 401,
+                "refuses the Kerberos ticket for HTTP/%.100s", session->endpoint.host);
+    }
+    check_fail(check, &fault);
+    return true;
+}
+
+static void tell_gate(struct session *session, struct check *check, const struct attempt *attempt,
+    bool answered, const struct fault *fault)
+{
+    if (!answered && !attempt->sent)
+        run_gate_tell(session, GATE_NO_VERDICT, check, NULL);
+    else if (!answered)
+        run_gate_tell(session, GATE_UNANSWERED, check, fault);
+    else if (check->outcome == OUTCOME_PASS)
+        run_gate_tell(session, GATE_PROVED, check, NULL);
+    else
+        run_gate_tell(session, GATE_DENIED, check, fault);
+}
+
+static void try_password(struct session *session, const struct http_request *request,
+    struct check *check, bool prover, struct http_response *response)
+{
+    struct attempt attempt;
+    struct fault fault = {.cause = CAUSE_NONE};
+    if (!password_attempt(session, &attempt)) {
+        if (prover)
+            run_gate_tell(session, GATE_NO_VERDICT, check, NULL);
+        fail_no_scheme(session, check);
+        return;
+    }
+    check_text(check, "auth.account", session->settings->user);
+    if (prover)
+        check_bool(check, "auth.prover", true);
+    bool answered = try_attempt(session, request, &attempt, check, response, &fault);
+    bool refused = answered && response->status == 401;
+    if (attempt.sent)
+        run_count_logon(session, refused);
+    if (!answered)
+        check_fail(check, &fault);
+    else if (refused)
+        settle_refused(check, &attempt, response, !prover);
+    else
+        settle_logged_on(session, check, &attempt, response);
+    if (prover)
+        tell_gate(session, check, &attempt, answered, &check->fault);
+}
+
+static void logon_run(struct session *session, struct check *check)
+{
+    struct http_request request;
+    struct http_response response = {0};
+    struct attempt bearer;
+    struct fault fault;
+    char who[256];
+    if (logon_forbidden(session, check))
+        return;
+    build_request(session, &request);
+    if (bearer_attempt(session, &bearer)) {
+        if (!try_attempt(session, &request, &bearer, check, &response, &fault))
+            check_fail(check, &fault);
+        else if (response.status == 401)
+            settle_refused(check, &bearer, &response, false);
+        else
+            settle_logged_on(session, check, &bearer, &response);
+        http_response_done(&response);
+        return;
+    }
+    enum gate_pass pass = run_gate(session, &fault, who);
+    if (pass == GATE_STOP) {
+        logon_gate_stopped(check, &fault, who);
+        return;
+    }
+    /* Whoever proves has no ticket yet: tickets come from the proof. */
+    if (pass == GATE_PROVE || !try_kerberos(session, &request, check, &response))
+        try_password(session, &request, check, pass == GATE_PROVE, &response);
+    session_trace(session, '*', "logon: %s", check->summary);
+    http_response_done(&response);
+}
+
+static bool logon_applies(const struct endpoint *endpoint)
+{
+    return endpoint->port != 80 &&
+        (endpoint->service == SERVICE_AUTODISCOVER || endpoint->service == SERVICE_EWS);
+}
+
+const struct probe probe_http_logon = {
+    .id = "http.logon",
+    .title = "the account logs on",
+    .layer = LAYER_AUTH,
+    .facts = logon_facts,
+    .applies = logon_applies,
+    .run = logon_run,
+};
+
+bool logon_exchange(struct session *session, const struct http_request *request,
+    struct http_response *ret_response, struct fault *fault)
+{
+    struct attempt attempt = {"Kerberos", "Negotiate", SEC_KERBEROS, false};
+    if (strcmp(session->scheme, "NTLM") == 0 && http_usable(session->http))
+        return http_exchange(session->http, request, session_limit(session), ret_response, fault);
+    if (strcmp(session->scheme, "Bearer") == 0)
+        bearer_attempt(session, &attempt);
+    else if (strcmp(session->scheme, "Kerberos") != 0)
+        password_attempt(session, &attempt);
+    return try_attempt(session, request, &attempt, NULL, ret_response, fault);
+}

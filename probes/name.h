@@ -1,0 +1,18 @@
+/*
+ * Names: how a host got its address, and how each resolver did.
+ */
+#ifndef PROBES_NAME_H
+#define PROBES_NAME_H
+
+#include "probes/probe.h"
+
+extern const struct probe probe_dns_name;
+extern const struct probe probe_dns_resolver; /* settled once, after the run, from all its lookups */
+
+/* Outcome and facts of a name from its answer. Pure. */
+void judge_name(const struct name_answer *answer, struct check *check);
+/* A resolver's row from survey->lookups. Pure. */
+void judge_resolver(const struct survey *survey, const struct endpoint *endpoint,
+    struct check *check);
+
+#endif

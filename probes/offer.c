@@ -1,0 +1,312 @@
+#include "probes/offer.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "net/wire/build.h"
+#include "net/wire/owa.h"
+#include "net/wire/text.h"
+#include "probes/run.h"
+
+static const struct fact_def offer_facts[] = {
+    SERVER_FACTS,
+    {"http.schemes", FACT_LIST, "authentication schemes offered (WWW-Authenticate)"},
+    {"http.location", FACT_TEXT, "where a redirect points"},
+    {"http.content_type", FACT_TEXT, "Content-Type of an answer that should not have one"},
+    {"http.authorization_uri", FACT_TEXT, "where Bearer tokens come from"},
+    FACT_END,
+};
+
+bool response_shows_exchange(const struct http_response *response)
+{
+    static const char *const headers[] = {"X-FEServer", "X-OWA-Version", "X-CalculatedBETarget",
+        "X-BEServer", "X-DiagInfo", "X-ServerApplication"};
+    for (size_t i = 0; i < sizeof headers / sizeof headers[0]; i++) {
+        if (http_header(response, headers[i]) != NULL)
+            return true;
+    }
+    return false;
+}
+
+void note_server(const struct http_response *response, struct check *check)
+{
+    static const char *const failures[] = {"X-FailureContext", "X-CasErrorCode", "X-OWA-Error"};
+    const char *back_end = http_header(response, "X-CalculatedBETarget");
+    const char *version = http_header(response, "X-OWA-Version");
+    struct build build;
+    char name[80];
+    check_int(check, "http.status", response->status);
+    check_text(check, "http.server", http_header(response, "Server"));
+    check_text(check, "node", http_header(response, "X-FEServer"));
+    check_text(check, "http.request_id", http_header(response, "request-id"));
+    check_text(check, "http.back_end",
+        back_end != NULL ? back_end : http_header(response, "X-BEServer"));
+    for (size_t i = 0; i < sizeof failures / sizeof failures[0]; i++) {
+        const char *value = http_header(response, failures[i]);
+        if (value != NULL)
+            check_text(check, "http.failure",
+                arena_printf(&check->arena, "%s: %s", failures[i], value));
+    }
+    if (version != NULL && build_parse(version, &build)) {
+        check_text(check, "exchange.build", version);
+        check_text(check, "exchange.product", build_name(&build, name, sizeof name));
+    }
+}
+
+static const struct {
+    int status;
+    const char *meaning;
+} meanings[] = {
+    {400, "the server finds the request bad (often: headers too long, a large Kerberos ticket)"},
+    {401, "the server wants a logon"},
+    {403, "the server forbids this path (SSL required, a blocked protocol, or a rule before it)"},
+    {404, "there is no such path on this server: not Exchange, or the virtual directory is missing"},
+    {405, "the method is not allowed: something before Exchange filters it"},
+    {407, "a forward proxy wants its own logon"},
+    {413, "the request is too large for the server"},
+    {440, "logon time-out of forms-based authentication on a path that should not have it"},
+    {456, "the account is blocked"},
+    {500, "the application failed"},
+    {501, "the method is not implemented: something before Exchange filters it"},
+    {502, "a gateway before Exchange got no good answer from it"},
+    {503, "the service is unavailable: application pool stopped, component inactive, or no node left"},
+    {504, "a gateway before Exchange got no answer from it in time"},
+};
+
+const char *status_meaning(int status)
+{
+    for (size_t i = 0; i < sizeof meanings / sizeof meanings[0]; i++) {
+        if (meanings[i].status == status)
+            return meanings[i].meaning;
+    }
+    return "this is not the answer of this service";
+}
+
+/* ---- the anonymous request ------------------------------------------------------------------------ */
+
+bool offer_begin(struct session *session, struct fault *fault)
+{
+    struct http_request *request = arena_alloc(&session->arena, sizeof *request);
+    *request = (struct http_request){
+        .method = "GET", .target = session->endpoint.path, .body_max = 256 * 1024};
+    if (!http_begin(session->http, request, session_limit(session), fault))
+        return false;
+    session->offer_begun = true;
+    return true;
+}
+
+static bool is_redirect(int status)
+{
+    return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
+}
+
+static void judge_redirect(const struct endpoint *endpoint, const char *location,
+    struct check *check)
+{
+    struct owa_location place = owa_classify(&check->arena, location, endpoint->host);
+    struct fault fault;
+    check_text(check, "http.location", location);
+    if (endpoint->port == 80) {
+        check_settle(check, OUTCOME_PASS,
+            "redirects to %.300s; credentials do not follow it by themselves",
+            location != NULL ? location : "(no Location)");
+        return;
+    }
+    bool logon_page = place.place == OWA_LOGON;
+    if (endpoint->service == SERVICE_OWA && logon_page) {
+        check_add(check, "http.schemes", "forms");
+        check_settle(check, OUTCOME_PASS, "offers its logon form");
+        return;
+    }
+    if (logon_page)
+        fault_set(&fault, CAUSE_REDIRECTED, ORIGIN_HTTP, 302,
+            "redirects to OWA's logon form instead of asking for a logon itself");
+    else
+        fault_set(&fault, CAUSE_REDIRECTED, ORIGIN_HTTP, 302, "redirects to %.120s",
+            location != NULL ? location : "nowhere (no Location)");
+    check_fail(check, &fault);
+}
+
+static void judge_success(const struct endpoint *endpoint, const struct http_response *response,
+    struct check *check)
+{
+    struct fault fault;
+    const char *type = http_header(response, "Content-Type");
+    check_text(check, "http.content_type", type);
+    if (endpoint->service == SERVICE_OWA && owa_page_has_form(response->body)) {
+        check_add(check, "http.schemes", "forms");
+        check_settle(check, OUTCOME_PASS, "offers its logon form");
+        return;
+    }
+    fault_set(&fault, CAUSE_NOT_EXCHANGE, ORIGIN_HTTP, response->status,
+        "answers %d with %.60s to a request without a logon: a web site, portal or proxy, not this "
+        "Exchange service",
+        response->status, type != NULL ? type : "no content type");
+    check_fail(check, &fault);
+}
+
+void judge_offer(const struct endpoint *endpoint, const struct http_response *response,
+    const struct challenge *challenges, size_t count, struct check *check)
+{
+    struct fault fault;
+    int status = response->status;
+    note_server(response, check);
+    for (size_t i = 0; i < count; i++) {
+        check_add(check, "http.schemes", challenges[i].scheme);
+        check_text(check, "http.authorization_uri", challenges[i].authorization_uri);
+    }
+    if (is_redirect(status)) {
+        judge_redirect(endpoint, http_header(response, "Location"), check);
+        return;
+    }
+    if (endpoint->port == 80) {
+        check_settle(check, OUTCOME_SKIPPED, "plain HTTP answers %d: no redirect is offered here",
+            status);
+        check_halt(check);
+        return;
+    }
+    if (status == 401 && count > 0) {
+        check_settle(check, OUTCOME_PASS, "asks for a logon, offers %zu scheme%s", count,
+            count == 1 ? "" : "s");
+        return;
+    }
+    if (status == 401) {
+        fault_set(&fault, CAUSE_NO_SCHEME, ORIGIN_HTTP, 401,
+            "answers 401 but offers no authentication scheme");
+        check_fail(check, &fault);
+        return;
+    }
+    if (status >= 200 && status < 300) {
+        judge_success(endpoint, response, check);
+        return;
+    }
+    fault_set(&fault, CAUSE_HTTP_STATUS, ORIGIN_HTTP, status, "answers %d: %s", status,
+        status_meaning(status));
+    check_fail(check, &fault);
+}
+
+/* A guessed host, or the web server of the domain itself, is Exchange only if it shows it: neither gets
+ * credentials otherwise. */
+static bool must_show_exchange(const struct session *session)
+{
+    const struct endpoint *endpoint = &session->endpoint;
+    return endpoint->sources == 1u << SOURCE_GUESS ||
+        (endpoint->service == SERVICE_AUTODISCOVER && endpoint->candidate &&
+            strcmp(endpoint->host, session->settings->mail_domain) == 0);
+}
+
+static bool offers(const struct session *session, const char *scheme)
+{
+    return challenge_find(session->challenges, session->challenge_count, scheme) != NULL;
+}
+
+static void offer_run(struct session *session, struct check *check)
+{
+    struct http_response response = {0};
+    struct fault fault;
+    if (!session->offer_begun && session->http == NULL && !session_open_http(session, &fault)) {
+        check_fail(check, &fault);
+        return;
+    }
+    if ((!session->offer_begun && !offer_begin(session, &fault)) ||
+        !http_finish(session->http, session_limit(session), &response, &fault)) {
+        check_fail(check, &fault);
+        return;
+    }
+    const char *value;
+    for (size_t i = 0; (value = http_header_nth(&response, "WWW-Authenticate", i)) != NULL; i++)
+        challenges_parse(
+            &session->arena, value, session->challenges, &session->challenge_count);
+    session->exchange_seen = response_shows_exchange(&response);
+    judge_offer(&session->endpoint, &response, session->challenges, session->challenge_count, check);
+    if (check->outcome == OUTCOME_PASS && must_show_exchange(session) && !session->exchange_seen) {
+        check_settle(check, OUTCOME_SKIPPED,
+            "a web server answers, but nothing shows that it is Exchange: it gets no credentials");
+        check_halt(check);
+    }
+    if (check->outcome == OUTCOME_PASS && offers(session, "Negotiate"))
+        run_want_ticket(session, session->endpoint.host);
+    if (check->outcome == OUTCOME_PASS && session->endpoint.port == 80) {
+        const char *location = http_header(&response, "Location");
+        if (location != NULL)
+            run_discover(session, SERVICE_AUTODISCOVER, location, SOURCE_DNS);
+        check_halt(check);
+    }
+    http_response_done(&response);
+}
+
+static bool offer_applies(const struct endpoint *endpoint)
+{
+    return endpoint_is_http(endpoint);
+}
+
+const struct probe probe_http_offer = {
+    .id = "http.offer",
+    .title = "the service answers and asks for a logon",
+    .layer = LAYER_HTTP,
+    .facts = offer_facts,
+    .applies = offer_applies,
+    .run = offer_run,
+};
+
+/* ---- health page ------------------------------------------------------------------------------------ */
+
+static const struct fact_def health_facts[] = {
+    {"health.status", FACT_INT, "HTTP status of healthcheck.htm"},
+    {"node", FACT_TEXT, "the server the page names"},
+    FACT_END,
+};
+
+void judge_health(const struct endpoint *endpoint, const struct http_response *response,
+    struct check *check)
+{
+    (void)endpoint;
+    check_int(check, "health.status", response->status);
+    /* "200 OK<br/>ex1.contoso.test" */
+    const char *node = response->status == 200 ? text_find_nocase(response->body, "<br/>") : NULL;
+    if (node != NULL) {
+        node += strlen("<br/>");
+        size_t length = strcspn(node, "<> \t\r\n");
+        check_textn(check, "node", node, length < 255 ? length : 255);
+    }
+    if (response->status == 200)
+        check_settle(check, OUTCOME_PASS, "healthcheck.htm says 200 OK");
+    else
+        check_settle(check, OUTCOME_WARN,
+            "healthcheck.htm answers %d: load balancers take this node out for this protocol",
+            response->status);
+}
+
+static void health_run(struct session *session, struct check *check)
+{
+    struct http_response response = {0};
+    struct fault fault;
+    char target[300];
+    const char *path = session->endpoint.path;
+    size_t directory = 1 + strcspn(path + 1, "/?#"); /* "/EWS" of "/EWS/Exchange.asmx" */
+    snprintf(target, sizeof target, "%.*s/healthcheck.htm",
+        (int)(directory < 200 ? directory : 200), path);
+    struct http_request request = {.method = "GET", .target = target, .body_max = 64 * 1024};
+    if (!session_keep_http(session, &fault) ||
+        !http_exchange(session->http, &request, session_limit(session), &response, &fault)) {
+        check_settle(check, OUTCOME_WARN, "healthcheck.htm: %s", fault.text);
+        check->fault = fault;
+        return;
+    }
+    judge_health(&session->endpoint, &response, check);
+    http_response_done(&response);
+}
+
+static bool health_applies(const struct endpoint *endpoint)
+{
+    return endpoint_is_http(endpoint) && endpoint->port != 80;
+}
+
+const struct probe probe_http_health = {
+    .id = "http.health",
+    .title = "the service's health page",
+    .layer = LAYER_HTTP,
+    .facts = health_facts,
+    .applies = health_applies,
+    .run = health_run,
+};

@@ -1,0 +1,490 @@
+#include "probes/plan.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "net/wire/text.h"
+#include "probes/probe.h"
+
+enum { SRV_TARGETS_MAX = 4, ROWS_MAX = 500 };
+
+/* ---- jobs ------------------------------------------------------------------------------------- */
+
+static struct job *job_add(struct plan *plan, enum job_kind kind)
+{
+    struct job *job = arena_alloc(&plan->arena, sizeof *job);
+    job->kind = kind;
+    struct job **end = &plan->jobs;
+    while (*end != NULL)
+        end = &(*end)->next;
+    *end = job;
+    return job;
+}
+
+static struct job *question_add(struct plan *plan, const char *name, enum dns_type type,
+    enum purpose purpose)
+{
+    for (struct job *job = plan->jobs; job != NULL; job = job->next) {
+        if (job->kind == JOB_QUESTION && job->type == type && strcmp(job->name, name) == 0)
+            return NULL; /* asked once per run */
+    }
+    struct job *job = job_add(plan, JOB_QUESTION);
+    job->name = arena_strdup(&plan->arena, name);
+    job->type = type;
+    job->purpose = purpose;
+    return job;
+}
+
+static bool same_text(const char *a, const char *b)
+{
+    if (a == NULL || b == NULL)
+        return a == b;
+    return text_equal_nocase(a, b);
+}
+
+static bool same_place(const struct endpoint *a, const struct endpoint *b)
+{
+    return a->service == b->service && a->port == b->port && same_text(a->host, b->host) &&
+        same_text(a->address, b->address) && same_text(a->path, b->path) &&
+        same_text(a->subject, b->subject);
+}
+
+/* A row and the job that fills it; a place already known only gains a source. */
+static void row_add(struct plan *plan, const struct endpoint *endpoint,
+    const struct net_address *connect, const struct name_answer *answer)
+{
+    size_t rows = 0;
+    for (struct job *job = plan->jobs; job != NULL; job = job->next) {
+        if (job->kind != JOB_CHAIN)
+            continue;
+        rows++;
+        if (same_place(&job->chain->endpoint, endpoint)) {
+            job->chain->endpoint.sources |= endpoint->sources;
+            job->chain->endpoint.candidate &= endpoint->candidate;
+            return;
+        }
+    }
+    if (rows >= ROWS_MAX)
+        return;
+    struct job *job = job_add(plan, JOB_CHAIN);
+    job->chain = survey_add_chain(plan->survey, endpoint);
+    job->endpoint = job->chain->endpoint;
+    if (connect != NULL)
+        job->connect = *connect;
+    job->answer = answer;
+}
+
+/* ---- names and wants -------------------------------------------------------------------------- */
+
+static void row_at(struct plan *plan, const struct endpoint *want, const struct net_address *found,
+    const struct name_answer *answer)
+{
+    struct endpoint endpoint = *want;
+    struct net_address connect = *found;
+    if (connect.port == 0)
+        connect.port = endpoint.port;
+    endpoint.address = connect.text;
+    row_add(plan, &endpoint, &connect, answer);
+}
+
+static const struct detour *find_detour(const struct settings *settings,
+    const struct endpoint *endpoint)
+{
+    for (size_t i = 0; i < settings->detour_count; i++) {
+        const struct detour *detour = &settings->detours[i];
+        if (text_equal_nocase(detour->host, endpoint->host) &&
+            (detour->port == 0 || detour->port == endpoint->port))
+            return detour;
+    }
+    return NULL;
+}
+
+static struct name *name_of(struct plan *plan, const char *host)
+{
+    for (struct name *name = plan->names; name != NULL; name = name->next) {
+        if (strcmp(name->host, host) == 0)
+            return name;
+    }
+    struct name *name = arena_alloc(&plan->arena, sizeof *name);
+    name->host = arena_strdup(&plan->arena, host);
+    name->next = plan->names;
+    plan->names = name;
+    name->pending = (question_add(plan, host, DNS_A, FOR_ADDRESS) != NULL) +
+        (question_add(plan, host, DNS_AAAA, FOR_ADDRESS) != NULL);
+    return name;
+}
+
+static bool is_guess(const struct endpoint *endpoint)
+{
+    return endpoint->sources == 1u << SOURCE_GUESS;
+}
+
+/* A row for every address of the endpoint's host, as soon as each is known. */
+static void want(struct plan *plan, const struct endpoint *endpoint)
+{
+    if (!settings_wants_service(plan->settings, endpoint->service))
+        return;
+    const struct detour *detour = find_detour(plan->settings, endpoint);
+    struct net_address address;
+    if (detour != NULL) {
+        row_at(plan, endpoint, &detour->to, NULL);
+        return;
+    }
+    if (net_address_parse(endpoint->host, endpoint->port, &address)) {
+        row_at(plan, endpoint, &address, NULL);
+        return;
+    }
+    struct name *name = name_of(plan, endpoint->host);
+    for (struct found *found = name->found; found != NULL; found = found->next)
+        row_at(plan, endpoint, &found->address, found->answer);
+    if (name->pending == 0 && name->found == NULL && !is_guess(endpoint))
+        row_add(plan, endpoint, NULL, name->failure);
+    struct want *entry = arena_alloc(&plan->arena, sizeof *entry);
+    entry->endpoint = *endpoint;
+    entry->endpoint.host = name->host;
+    entry->endpoint.path = arena_strdup(&plan->arena, endpoint->path);
+    entry->endpoint.url = arena_strdup(&plan->arena, endpoint->url);
+    entry->next = name->wants;
+    name->wants = entry;
+}
+
+static void want_service(struct plan *plan, enum service service, const char *host, uint16_t port,
+    enum source source, bool candidate)
+{
+    struct endpoint endpoint = {
+        .service = service,
+        .host = host,
+        .port = port != 0 ? port : service_port(service),
+        .path = service_path(service),
+        .sources = 1u << source,
+        .candidate = candidate,
+    };
+    char url[512];
+    if (endpoint.path != NULL) {
+        if (endpoint.port == 80)
+            snprintf(url, sizeof url, "http://%s%s", host, endpoint.path);
+        else if (endpoint.port == 443)
+            snprintf(url, sizeof url, "https://%s%s", host, endpoint.path);
+        else
+            snprintf(url, sizeof url, "https://%s:%u%s", host, endpoint.port, endpoint.path);
+        endpoint.url = url;
+    }
+    want(plan, &endpoint);
+}
+
+/* ---- what is asked first ------------------------------------------------------------------------ */
+
+static void ask_srv(struct plan *plan, const char *prefix, const char *domain,
+    enum service service, bool candidate)
+{
+    if (!settings_wants_service(plan->settings, service))
+        return;
+    char name[DNS_NAME_SIZE];
+    if (snprintf(name, sizeof name, "%s.%s", prefix, domain) >= (int)sizeof name)
+        return;
+    struct job *job = question_add(plan, name, DNS_SRV, FOR_SRV);
+    if (job != NULL)
+        job->want = (struct endpoint){.service = service,
+            .port = service_port(service),
+            .path = service_path(service),
+            .sources = 1u << SOURCE_DNS,
+            .candidate = candidate};
+}
+
+static void want_directory(struct plan *plan, const struct place *dc)
+{
+    static const enum service services[] = {SERVICE_KERBEROS, SERVICE_LDAP, SERVICE_GC};
+    for (size_t i = 0; i < sizeof services / sizeof services[0]; i++) {
+        bool this_port = dc->port != 0 && dc->port == service_port(services[i]);
+        if (dc->port == 0 || this_port)
+            want_service(plan, services[i], dc->host, 0, SOURCE_USER, false);
+    }
+}
+
+static void want_front_end(struct plan *plan, const struct place *host, enum source source)
+{
+    static const enum service services[] = {SERVICE_AUTODISCOVER, SERVICE_EWS, SERVICE_OWA};
+    for (size_t i = 0; i < sizeof services / sizeof services[0]; i++) {
+        /* Autodiscover on a host of the user's own is one more place to try, not the one clients use. */
+        if (source == SOURCE_USER || services[i] != SERVICE_AUTODISCOVER)
+            want_service(plan, services[i], host->host, host->port, source,
+                services[i] == SERVICE_AUTODISCOVER);
+    }
+}
+
+static void want_resolvers(struct plan *plan)
+{
+    if (!settings_wants_service(plan->settings, SERVICE_DNS))
+        return;
+    for (size_t i = 0; i < plan->resolver_count; i++) {
+        struct endpoint endpoint = {.service = SERVICE_DNS,
+            .host = plan->resolvers[i].text,
+            .address = plan->resolvers[i].text,
+            .port = plan->resolvers[i].port,
+            .sources = 1u << (plan->settings->resolver_count > 0 ? SOURCE_USER : SOURCE_DNS)};
+        survey_add_chain(plan->survey, &endpoint); /* settled at the end: plan_settle_resolvers() */
+    }
+}
+
+void plan_start_locked(struct plan *plan)
+{
+    const struct settings *settings = plan->settings;
+    const char *domain = settings->mail_domain;
+    char name[DNS_NAME_SIZE];
+    char realm_domain[DNS_NAME_SIZE];
+
+    want_resolvers(plan);
+    snprintf(realm_domain, sizeof realm_domain, "%s", settings->realm);
+    for (char *c = realm_domain; *c != '\0'; c++)
+        *c = (char)(*c >= 'A' && *c <= 'Z' ? *c - 'A' + 'a' : *c);
+    const char *directory = realm_domain[0] != '\0' ? realm_domain : domain;
+    /* The KDC first: it is the best prover (gate.h). */
+    ask_srv(plan, "_kerberos._tcp", directory, SERVICE_KERBEROS, false);
+    ask_srv(plan, "_ldap._tcp.dc._msdcs", directory, SERVICE_LDAP, false);
+    ask_srv(plan, "_gc._tcp", directory, SERVICE_GC, false);
+    for (size_t i = 0; i < settings->dcs.count; i++)
+        want_directory(plan, &settings->dcs.list[i]);
+
+    snprintf(name, sizeof name, "autodiscover.%s", domain);
+    want_service(plan, SERVICE_AUTODISCOVER, name, 0, SOURCE_DNS, true);
+    want_service(plan, SERVICE_AUTODISCOVER, domain, 0, SOURCE_DNS, true);
+    ask_srv(plan, "_autodiscover._tcp", domain, SERVICE_AUTODISCOVER, true);
+    for (size_t i = 0; i < settings->hosts.count; i++)
+        want_front_end(plan, &settings->hosts.list[i], SOURCE_USER);
+    snprintf(name, sizeof name, "mail.%s", domain);
+    want_front_end(plan, &(struct place){.host = name}, SOURCE_GUESS);
+}
+
+void plan_done(struct plan *plan)
+{
+    for (struct job *job = plan->jobs; job != NULL; job = job->next)
+        arena_done(&job->arena);
+    arena_done(&plan->arena);
+}
+
+/* ---- answers ------------------------------------------------------------------------------------ */
+
+/* The first resolver in the user's order that knows; else the first that answered at all. */
+static const struct name_answer *best_answer(const struct plan *plan, const struct job *job)
+{
+    const struct name_answer *best = NULL;
+    for (size_t i = 0; i < plan->resolver_count; i++) {
+        const struct name_answer *answer = &job->answers[i];
+        if (answer->answer.ok)
+            return answer;
+        if (best == NULL || (best->answer.rcode < 0 && answer->answer.rcode >= 0))
+            best = answer;
+    }
+    return best;
+}
+
+static void addresses_answered(struct plan *plan, const struct job *job,
+    const struct name_answer *best)
+{
+    struct name *name = name_of(plan, job->name);
+    name->pending--;
+    if (best != NULL && !best->answer.ok && (name->failure == NULL || job->type == DNS_A))
+        name->failure = best;
+    for (size_t i = 0; best != NULL && best->answer.ok && i < best->answer.count; i++) {
+        struct found *found = arena_alloc(&plan->arena, sizeof *found);
+        found->address = best->answer.records[i].address;
+        found->answer = best;
+        found->next = name->found;
+        name->found = found;
+        for (struct want *entry = name->wants; entry != NULL; entry = entry->next)
+            row_at(plan, &entry->endpoint, &found->address, best);
+    }
+    if (name->pending > 0 || name->found != NULL)
+        return;
+    for (struct want *entry = name->wants; entry != NULL; entry = entry->next) {
+        if (!is_guess(&entry->endpoint))
+            row_add(plan, &entry->endpoint, NULL, name->failure);
+    }
+}
+
+static void srv_answered(struct plan *plan, const struct job *job, const struct name_answer *best)
+{
+    struct endpoint endpoint = job->want;
+    if (best == NULL || !best->answer.ok || best->answer.records[0].target[0] == '\0') {
+        endpoint.host = job->name; /* a target "." says: this service is not offered (RFC 2782) */
+        row_add(plan, &endpoint, NULL, best);
+        return;
+    }
+    for (size_t i = 0; i < best->answer.count && i < SRV_TARGETS_MAX; i++) {
+        const struct dns_record *record = &best->answer.records[i];
+        /* The directory's SRV records name the clear ports; we speak TLS: service_port(). */
+        bool own_port = job->want.service == SERVICE_AUTODISCOVER ||
+            job->want.service == SERVICE_KERBEROS;
+        want_service(plan, job->want.service, record->target, own_port ? record->port : 0,
+            SOURCE_DNS, job->want.candidate);
+    }
+}
+
+static void record_text(struct arena *arena, enum dns_type type, const struct dns_record *record,
+    const char **ret_text)
+{
+    switch (type) {
+    case DNS_A:
+    case DNS_AAAA:
+        *ret_text = arena_strdup(arena, record->address.text);
+        return;
+    case DNS_CNAME:
+        *ret_text = arena_strdup(arena, record->target);
+        return;
+    case DNS_SRV:
+        *ret_text = arena_printf(arena, "%u %u %u %s", record->priority, record->weight,
+            record->port, record->target[0] != '\0' ? record->target : ".");
+        return;
+    case DNS_MX:
+        *ret_text = arena_printf(arena, "%u %s", record->priority, record->target);
+        return;
+    }
+}
+
+static void keep_lookup(struct survey *survey, const struct name_answer *answer)
+{
+    struct arena *arena = &survey->arena;
+    struct lookup *lookup = arena_alloc(arena, sizeof *lookup);
+    const char **records = arena_alloc(arena, (answer->answer.count + 1) * sizeof *records);
+    for (size_t i = 0; i < answer->answer.count; i++)
+        record_text(arena, answer->type, &answer->answer.records[i], &records[i]);
+    lookup->name = arena_strdup(arena, answer->name);
+    lookup->type = dns_type_str(answer->type);
+    lookup->resolver =
+        arena_printf(arena, "%s:%u", answer->resolver.text, answer->resolver.port);
+    lookup->rcode = answer->answer.rcode;
+    lookup->records = records;
+    lookup->count = answer->answer.count;
+    lookup->ttl = answer->answer.ttl;
+    lookup->elapsed_us = answer->answer.elapsed_us;
+    if (!answer->answer.ok)
+        lookup->fault = answer->answer.fault;
+    struct lookup **end = &survey->lookups;
+    while (*end != NULL)
+        end = &(*end)->next;
+    *end = lookup;
+}
+
+void plan_answered_locked(struct plan *plan, struct job *job)
+{
+    job->state = JOB_DONE;
+    for (size_t i = 0; i < plan->resolver_count; i++)
+        keep_lookup(plan->survey, &job->answers[i]);
+    const struct name_answer *best = best_answer(plan, job);
+    switch (job->purpose) {
+    case FOR_ADDRESS:
+        addresses_answered(plan, job, best);
+        return;
+    case FOR_SRV:
+        srv_answered(plan, job, best);
+        return;
+    }
+}
+
+/* ---- discoveries -------------------------------------------------------------------------------- */
+
+/* "https://host[:port]/path"; false: relative, another scheme, or nonsense. */
+static bool split_url(const char *url, char host[DNS_NAME_SIZE], uint16_t *ret_port,
+    const char **ret_path)
+{
+    if (!text_starts_nocase(url, "https://"))
+        return false;
+    url += strlen("https://");
+    size_t length = strcspn(url, ":/?#");
+    if (length == 0 || length >= DNS_NAME_SIZE)
+        return false;
+    char name[DNS_NAME_SIZE];
+    memcpy(name, url, length);
+    name[length] = '\0';
+    if (!dns_normalize(name, host, NULL))
+        return false;
+    url += length;
+    unsigned long port = 443;
+    if (*url == ':') {
+        port = 0;
+        for (url++; *url >= '0' && *url <= '9' && port <= 65535; url++)
+            port = port * 10 + (unsigned long)(*url - '0');
+    }
+    if (port == 0 || port > 65535)
+        return false;
+    *ret_port = (uint16_t)port;
+    *ret_path = *url == '/' ? url : "/";
+    return true;
+}
+
+void plan_discover_locked(struct plan *plan, enum service service, const char *url,
+    enum source source)
+{
+    char host[DNS_NAME_SIZE];
+    struct endpoint endpoint = {.service = service, .host = host, .url = url,
+        .sources = 1u << source};
+    if (strlen(url) > 2048 || !split_url(url, host, &endpoint.port, &endpoint.path))
+        return;
+    want(plan, &endpoint);
+}
+
+static void ticket_row(struct plan *plan, const char *host)
+{
+    struct endpoint endpoint = plan->kdc;
+    char subject[DNS_NAME_SIZE + 8];
+    snprintf(subject, sizeof subject, "HTTP/%s", host);
+    endpoint.subject = subject;
+    row_add(plan, &endpoint, &plan->kdc_connect, NULL);
+}
+
+void plan_want_ticket_locked(struct plan *plan, const char *host)
+{
+    if (!settings_wants_service(plan->settings, SERVICE_KERBEROS))
+        return;
+    for (size_t i = 0; i < plan->tickets.count; i++) {
+        if (strcmp(plan->tickets.list[i], host) == 0)
+            return;
+    }
+    if (plan->tickets.count == SETTINGS_WORDS)
+        return;
+    plan->tickets.list[plan->tickets.count++] = arena_strdup(&plan->arena, host);
+    if (plan->krb_ready)
+        ticket_row(plan, host);
+}
+
+void plan_krb_ready_locked(struct plan *plan, const struct endpoint *kdc,
+    const struct net_address *connect)
+{
+    if (plan->krb_ready)
+        return;
+    plan->krb_ready = true;
+    plan->kdc = *kdc;
+    plan->kdc.host = arena_strdup(&plan->arena, kdc->host);
+    plan->kdc.address = arena_strdup(&plan->arena, kdc->address);
+    plan->kdc_connect = *connect;
+    for (size_t i = 0; i < plan->tickets.count; i++)
+        ticket_row(plan, plan->tickets.list[i]);
+}
+
+/* ---- the clients' third step ---------------------------------------------------------------------- */
+
+/* http://autodiscover.<domain>: only where https gave nothing; its redirect is shown, and followed with
+ * credentials only where the target is trusted by itself. */
+void plan_chain_done_locked(struct plan *plan, struct job *job)
+{
+    char host[DNS_NAME_SIZE];
+    job->state = JOB_DONE;
+    if (job->endpoint.service != SERVICE_AUTODISCOVER)
+        return;
+    for (const struct job *other = plan->jobs; other != NULL; other = other->next) {
+        bool autodiscover = other->kind == JOB_CHAIN
+            ? other->endpoint.service == SERVICE_AUTODISCOVER
+            : other->purpose == FOR_SRV && other->want.service == SERVICE_AUTODISCOVER;
+        bool answered = autodiscover && other->kind == JOB_CHAIN && other->state == JOB_DONE &&
+            chain_cell(other->chain, LAYER_AUTH) != NULL &&
+            chain_cell(other->chain, LAYER_AUTH)->outcome != OUTCOME_BLOCKED;
+        if (answered || (autodiscover && other->state != JOB_DONE))
+            return;
+    }
+    snprintf(host, sizeof host, "autodiscover.%s", plan->settings->mail_domain);
+    const struct name *name = plan->names;
+    while (name != NULL && strcmp(name->host, host) != 0)
+        name = name->next;
+    if (name != NULL && name->found != NULL)
+        want_service(plan, SERVICE_AUTODISCOVER, host, 80, SOURCE_DNS, true);
+}

@@ -1,0 +1,94 @@
+#include "probes/plan.h"
+
+#include <string.h>
+
+#include "net/host.h"
+#include "probes/name.h"
+#include "probes/probe.h"
+
+void plan_note_vantage(struct plan *plan)
+{
+    struct survey *survey = plan->survey;
+    struct arena *arena = &survey->arena;
+    struct net_address addresses[8];
+    size_t count = host_addresses(addresses, 8);
+    const char **texts = arena_alloc(arena, (count + 1) * sizeof *texts);
+    for (size_t i = 0; i < count; i++)
+        texts[i] = arena_strdup(arena, addresses[i].text);
+    const char **resolvers = arena_alloc(arena, (plan->resolver_count + 1) * sizeof *resolvers);
+    for (size_t i = 0; i < plan->resolver_count; i++)
+        resolvers[i] = arena_printf(
+            arena, "%s:%u", plan->resolvers[i].text, plan->resolvers[i].port);
+    survey->vantage = (struct vantage){.host = host_name(arena),
+        .addresses = texts,
+        .address_count = count,
+        .resolvers = resolvers,
+        .resolver_count = plan->resolver_count,
+        .proxy = plan->settings->proxy};
+}
+
+/* The walk's whole layer logic: what halted at an earlier layer blocks. */
+const struct check *chain_blocker(const struct chain *chain, enum layer layer)
+{
+    for (const struct check *check = chain->checks; check != NULL; check = check->next) {
+        if (check->halts && check->layer < layer)
+            return check;
+    }
+    return NULL;
+}
+
+void check_block(struct check *check, const struct check *by)
+{
+    check_settle(check, OUTCOME_BLOCKED, "not reached: %s", by->summary);
+    check->blocked_by = by;
+}
+
+/* What is left of a chain that did not come to its end: the check under way did not return, the others
+ * follow from it. */
+static void settle_rest(struct job *job, const char *why)
+{
+    for (size_t i = 0; probe_table[i] != NULL; i++) {
+        const struct probe *probe = probe_table[i];
+        if (!probe->applies(&job->endpoint) || chain_check(job->chain, probe->id) != NULL ||
+            probe->subjects != NULL)
+            continue;
+        struct check *check = check_new(
+            job->chain->id, probe->id, probe->title, probe->layer, NULL, probe->facts);
+        const struct check *by = chain_blocker(job->chain, probe->layer);
+        if (by != NULL) {
+            check_block(check, by);
+        } else if (job->at != NULL && strcmp(job->at, probe->id) == 0) {
+            struct fault fault;
+            double seconds = (double)(clock_monotonic_us() - job->at_since_us) / 1e6;
+            fault_set(&fault, CAUSE_NO_RETURN, ORIGIN_EXREACH, 0,
+                "did not return within %.1f s: %s", seconds, why);
+            check_fail(check, &fault);
+        } else {
+            check_settle(check, OUTCOME_SKIPPED, "not run: %s", why);
+            check_halt(check);
+        }
+        chain_append(job->chain, check);
+    }
+}
+
+static void settle_resolvers(struct plan *plan)
+{
+    for (struct chain *chain = plan->survey->chains; chain != NULL; chain = chain->next) {
+        if (chain->endpoint.service != SERVICE_DNS)
+            continue;
+        struct check *check = check_new(chain->id, probe_dns_resolver.id, probe_dns_resolver.title,
+            LAYER_DNS, NULL, probe_dns_resolver.facts);
+        judge_resolver(plan->survey, &chain->endpoint, check);
+        chain_append(chain, check);
+    }
+}
+
+void plan_close(struct plan *plan, const char *why)
+{
+    for (struct job *job = plan->jobs; job != NULL; job = job->next) {
+        if (job->kind == JOB_CHAIN && job->state != JOB_DONE)
+            settle_rest(job, why);
+    }
+    settle_resolvers(plan);
+    survey_reconcile(plan->survey);
+}

@@ -1,0 +1,103 @@
+#include "probes/plan.h"
+
+#include <string.h>
+
+#include "probes/probe.h"
+
+/* ---- scheduling --------------------------------------------------------------------------------- */
+
+static size_t running_at(const struct plan *plan, const char *address)
+{
+    size_t count = 0;
+    for (const struct job *job = plan->jobs; job != NULL; job = job->next)
+        count += job->kind == JOB_CHAIN && job->state == JOB_RUNNING &&
+            job->endpoint.address != NULL && strcmp(job->endpoint.address, address) == 0;
+    return count;
+}
+
+struct job *plan_next_locked(struct plan *plan)
+{
+    for (struct job *job = plan->jobs; job != NULL; job = job->next) {
+        if (job->state != JOB_QUEUED)
+            continue;
+        const char *address = job->kind == JOB_CHAIN ? job->endpoint.address : NULL;
+        if (address != NULL && running_at(plan, address) >= (size_t)plan->settings->per_host)
+            continue;
+        job->state = JOB_RUNNING;
+        if (job->kind == JOB_CHAIN)
+            job->endpoint = job->chain->endpoint;
+        return job;
+    }
+    return NULL;
+}
+
+bool plan_finished_locked(const struct plan *plan)
+{
+    for (const struct job *job = plan->jobs; job != NULL; job = job->next) {
+        if (job->state != JOB_DONE)
+            return false;
+    }
+    return true;
+}
+
+void plan_count_locked(const struct plan *plan, size_t *ret_done, size_t *ret_total)
+{
+    *ret_done = *ret_total = 0;
+    for (const struct job *job = plan->jobs; job != NULL; job = job->next) {
+        *ret_done += job->state == JOB_DONE;
+        ++*ret_total;
+    }
+}
+
+/* How exactly a refused logon is explained: KDC, LDAP, HTTP status, OWA's reason. */
+static int rank(const struct endpoint *endpoint)
+{
+    switch (endpoint->service) {
+    case SERVICE_KERBEROS:
+        return 0;
+    case SERVICE_LDAP:
+    case SERVICE_GC:
+        return 1;
+    case SERVICE_DNS:
+    case SERVICE_AUTODISCOVER:
+    case SERVICE_EWS:
+    case SERVICE_ECP:
+    case SERVICE_MAPI:
+    case SERVICE_RPC:
+    case SERVICE_OAB:
+    case SERVICE_ACTIVESYNC:
+        return 2;
+    case SERVICE_OWA:
+        return 3;
+    case SERVICE_COUNT:
+        break;
+    }
+    return 4;
+}
+
+static bool name_hopes(const struct plan *plan, int mine)
+{
+    for (const struct name *name = plan->names; name != NULL; name = name->next) {
+        for (const struct want *entry = name->wants; name->pending > 0 && entry != NULL;
+             entry = entry->next) {
+            if (rank(&entry->endpoint) < mine && name->found == NULL)
+                return true;
+        }
+    }
+    return false;
+}
+
+bool plan_hopes_locked(const struct plan *plan, const struct endpoint *endpoint)
+{
+    int mine = rank(endpoint);
+    for (const struct job *job = plan->jobs; job != NULL; job = job->next) {
+        if (job->state == JOB_DONE)
+            continue;
+        if (job->kind == JOB_QUESTION && job->purpose == FOR_SRV && rank(&job->want) < mine)
+            return true;
+        if (job->kind == JOB_CHAIN && !job->past_auth && job->endpoint.subject == NULL &&
+            rank(&job->endpoint) < mine)
+            return true;
+    }
+    return name_hopes(plan, mine);
+}

@@ -1,0 +1,62 @@
+#include "probes/probe.h"
+
+bool endpoint_is_http(const struct endpoint *endpoint)
+{
+    switch (endpoint->service) {
+    case SERVICE_AUTODISCOVER:
+    case SERVICE_EWS:
+    case SERVICE_OWA:
+    case SERVICE_ECP:
+    case SERVICE_MAPI:
+    case SERVICE_RPC:
+    case SERVICE_OAB:
+    case SERVICE_ACTIVESYNC:
+        return true;
+    case SERVICE_DNS:
+    case SERVICE_KERBEROS:
+    case SERVICE_LDAP:
+    case SERVICE_GC:
+    case SERVICE_COUNT:
+        break;
+    }
+    return false;
+}
+
+bool endpoint_is_directory(const struct endpoint *endpoint)
+{
+    return endpoint->service == SERVICE_LDAP || endpoint->service == SERVICE_GC;
+}
+
+bool endpoint_is_tls(const struct endpoint *endpoint)
+{
+    /* Port 80 is Autodiscover's plain HTTP redirect. */
+    return (endpoint_is_http(endpoint) && endpoint->port != 80) || endpoint_is_directory(endpoint);
+}
+
+static const struct {
+    const char *path;
+    uint16_t port;
+} customs[SERVICE_COUNT] = {
+    [SERVICE_DNS] = {NULL, 53},
+    [SERVICE_KERBEROS] = {NULL, 88},
+    [SERVICE_LDAP] = {NULL, 636},
+    [SERVICE_GC] = {NULL, 3269},
+    [SERVICE_AUTODISCOVER] = {"/autodiscover/autodiscover.xml", 443},
+    [SERVICE_EWS] = {"/EWS/Exchange.asmx", 443},
+    [SERVICE_OWA] = {"/owa/", 443},
+    [SERVICE_ECP] = {"/ecp/", 443},
+    [SERVICE_MAPI] = {"/mapi/emsmdb/", 443},
+    [SERVICE_RPC] = {"/rpc/rpcproxy.dll", 443},
+    [SERVICE_OAB] = {"/oab/", 443},
+    [SERVICE_ACTIVESYNC] = {"/Microsoft-Server-ActiveSync", 443},
+};
+
+const char *service_path(enum service service)
+{
+    return customs[service].path;
+}
+
+uint16_t service_port(enum service service)
+{
+    return customs[service].port;
+}

@@ -1,0 +1,81 @@
+/*
+ * What one chain has open while it runs: the connection from TCP to MAILBOX, and what one probe leaves for
+ * the next. One thread, one session; everything is closed in reverse at the end of the chain.
+ */
+#ifndef PROBES_SESSION_H
+#define PROBES_SESSION_H
+
+#include "net/directory.h"
+#include "net/dns.h"
+#include "net/http.h"
+#include "net/wire/httpauth.h"
+#include "probes/settings.h"
+
+struct run;
+
+/* One answered question, as the planner hands it to the chains of its addresses. */
+struct name_answer {
+    const char *name;
+    enum dns_type type;
+    struct net_address resolver; /* whose answer it is */
+    struct dns_answer answer;
+};
+
+struct session {
+    struct run *run;
+    const struct settings *settings;
+    const char *chain_id;
+    struct endpoint endpoint;         /* a copy: the planner may add sources to the original */
+    const struct name_answer *answer; /* how the host got its address; NULL: it needed no DNS */
+    struct net_address connect;       /* where to connect to */
+    int64_t started_us;
+    struct arena arena;               /* lives as long as the session */
+
+    net_sock sock;                    /* until a layer above takes it over */
+    struct tls_conn *tls;             /* likewise (LDAP) */
+    struct tls_seen tls_seen;         /* of tls; HTTP keeps its own */
+    struct http_conn *http;
+    struct directory *directory;
+
+    /* HTTP: the anonymous request under way between TLS and HTTP, and what it brought */
+    bool offer_begun;
+    struct challenge challenges[CHALLENGES_MAX];
+    size_t challenge_count;
+    bool exchange_seen;               /* headers only Exchange sends */
+    char first_end_point[TLS_ENDPOINT_MAX];
+    size_t first_end_point_length;
+
+    const char *scheme;               /* in use after AUTH: "Kerberos" "NTLM" "Basic" "Bearer" "forms" */
+    bool has_response;
+    struct http_response response;    /* the first authenticated answer, for PROTOCOL and MAILBOX */
+    const char *cookies;              /* OWA */
+
+    const char *naming_context;       /* LDAP: defaultNamingContext; "" on a GC */
+    struct directory_entry account;   /* LDAP: found by PROTOCOL, for MAILBOX */
+    bool has_account;
+
+    const void *parsed;               /* PROTOCOL's parsed answer, for MAILBOX of the same family */
+};
+
+void session_init(struct session *session);
+void session_done(struct session *session);
+
+/* The limit of one step: --timeout from now, the run's deadline at the latest. */
+struct net_limit session_limit(const struct session *session);
+const struct tls_trust *session_trust(const struct session *session);
+/* A line for -v and -vv; free when nobody listens. */
+void session_trace(struct session *session, char direction, const char *format, ...)
+#if defined(__GNUC__)
+    __attribute__((format(printf, 3, 4)))
+#endif
+    ;
+
+/* Opens HTTP on session->sock (which it takes over). */
+bool session_open_http(struct session *session, struct fault *fault);
+/* A new connection to the same place where the server closed the old one; the certificate must be the
+ * same. Does nothing while the connection is usable. */
+bool session_keep_http(struct session *session, struct fault *fault);
+/* The TLS hash for channel bindings of the connection in use; length 0: no TLS. */
+size_t session_end_point(const struct session *session, const uint8_t **ret_end_point);
+
+#endif

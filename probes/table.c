@@ -1,0 +1,44 @@
+#include "probes/autodiscover.h"
+#include "probes/ews.h"
+#include "probes/kerberos.h"
+#include "probes/ldap.h"
+#include "probes/logon.h"
+#include "probes/name.h"
+#include "probes/offer.h"
+#include "probes/owa.h"
+#include "probes/transport.h"
+
+/* A chain runs, in this order, those that apply to its endpoint. Add yours behind its layer. */
+const struct probe *const probe_table[] = {
+    /* DNS */
+    &probe_dns_resolver,
+    &probe_dns_name,
+    /* TCP */
+    &probe_tcp_connect,
+    /* TLS */
+    &probe_tls_handshake,
+    /* HTTP */
+    &probe_http_offer,
+    &probe_ldap_rootdse,
+    /* AUTH */
+    &probe_kerberos_as,
+    &probe_ldap_bind,
+    &probe_http_logon,
+    &probe_owa_logon,
+    /* PROTOCOL */
+    &probe_kerberos_ticket,
+    &probe_ldap_account,
+    &probe_autodiscover_pox,
+    &probe_ews_version,
+    &probe_owa_app,
+    /* MAILBOX */
+    &probe_ldap_mailbox,
+    &probe_autodiscover_mailbox,
+    &probe_ews_folders,
+    &probe_owa_mailbox,
+    /* further mailboxes, and what is asked last because nothing waits for it */
+    &probe_ews_mailbox,
+    &probe_ews_public,
+    &probe_http_health,
+    NULL,
+};

@@ -1,0 +1,439 @@
+#include "report/diagnose.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "report/checklist.h"
+#include "report/profile.h"
+#include "report/rule.h"
+
+/* A match on its way to a finding. */
+struct judged {
+    struct match *match;
+    enum severity severity;
+    unsigned services; /* that do not work and that it touches: 1u << enum service */
+    const struct judged *cause;
+};
+
+struct diagnosis {
+    struct survey *survey;
+    struct scan scan;
+    struct service_state states[SERVICE_COUNT];
+    struct judged *judged;
+    struct judged **order;
+    size_t count;
+};
+
+/* ---- 1. rules ---------------------------------------------------------------------------------
+ */
+
+static void run_rules(struct diagnosis *diagnosis)
+{
+    const struct rule *rule = NULL;
+    for (size_t i = 0; (rule = rule_at(i)) != NULL; i++) {
+        diagnosis->scan.rule = rule;
+        if (rule->when != NULL)
+            rule->when(&diagnosis->scan);
+    }
+}
+
+/* What a match explains is attached to it, so that it needs no finding of its own. */
+static void attach(
+    struct diagnosis *diagnosis, const struct chain *chain, const struct check *check)
+{
+    struct scan *scan = &diagnosis->scan;
+    for (struct match *match = scan->matches; match != NULL; match = match->next) {
+        if (match->rule->explains == NULL || match_cites(match, check) ||
+            !match->rule->explains(scan->survey, match, check))
+            continue;
+        match_explain(scan, match, check);
+        if (check_is_bad(check))
+            match_say(scan, match, "hence %s at %s:%u: %s", check->probe, chain->endpoint.host,
+                (unsigned)chain->endpoint.port, check->summary);
+    }
+}
+
+static void attach_all(struct diagnosis *diagnosis)
+{
+    for (const struct chain *chain = diagnosis->survey->chains; chain != NULL;
+         chain = chain->next) {
+        for (const struct check *at = chain->checks; at != NULL; at = at->next) {
+            if (check_is_bad(at) || at->outcome == OUTCOME_SKIPPED)
+                attach(diagnosis, chain, at);
+        }
+    }
+}
+
+/* ---- 2. what no rule explains -----------------------------------------------------------------
+ */
+
+static bool is_accounted_for(const struct diagnosis *diagnosis, const struct check *check)
+{
+    for (const struct match *at = diagnosis->scan.matches; at != NULL; at = at->next) {
+        if (match_cites(at, check) || match_explains(at, check))
+            return true;
+    }
+    return false;
+}
+
+/* The cause speaks of the account, not of the service that reported it. */
+static bool is_of_account(enum cause cause)
+{
+    switch ((int)cause) {
+    case CAUSE_PASSWORD_WRONG:
+    case CAUSE_PASSWORD_EXPIRED:
+    case CAUSE_PASSWORD_MUST_CHANGE:
+    case CAUSE_ACCOUNT_UNKNOWN:
+    case CAUSE_ACCOUNT_REVOKED:
+    case CAUSE_ACCOUNT_DISABLED:
+    case CAUSE_ACCOUNT_LOCKED:
+    case CAUSE_ACCOUNT_EXPIRED:
+    case CAUSE_LOGON_HOURS:
+    case CAUSE_LOGON_WORKSTATION:
+        return true;
+    default:
+        return false;
+    }
+}
+
+static bool any_logon_succeeded(const struct survey *survey)
+{
+    for (const struct chain *chain = survey->chains; chain != NULL; chain = chain->next) {
+        if (check_is_good(chain_cell(chain, LAYER_AUTH)))
+            return true;
+    }
+    return false;
+}
+
+/* The part of the world that a failure of this layer points at. */
+static const char *suspect(
+    struct diagnosis *diagnosis, const struct chain *chain, const struct check *check)
+{
+    struct arena *arena = diagnosis->scan.arena;
+    const struct survey *survey = diagnosis->survey;
+    const struct endpoint *endpoint = &chain->endpoint;
+    switch (check->layer) {
+    case LAYER_DNS:
+        return arena_printf(
+            arena, "%s %s", endpoint->service == SERVICE_DNS ? "resolver" : "name", endpoint->host);
+    case LAYER_TCP:
+    case LAYER_TLS:
+        return arena_printf(arena, "%s:%u", endpoint->host, (unsigned)endpoint->port);
+    case LAYER_MAILBOX:
+        return arena_printf(
+            arena, "mailbox %s", check->subject != NULL ? check->subject : survey->target.address);
+    case LAYER_AUTH:
+        if (is_of_account(check->fault.cause) ||
+            (check->fault.cause == CAUSE_LOGON_REFUSED && !any_logon_succeeded(survey)))
+            return arena_printf(arena, "account %s", survey->target.account);
+        break;
+    case LAYER_HTTP:
+    case LAYER_PROTOCOL:
+    case LAYER_COUNT:
+        break;
+    }
+    return arena_printf(arena, "%s at %s", service_title(endpoint->service),
+        endpoint->subject != NULL ? endpoint->subject : endpoint->host);
+}
+
+static const struct rule *heading(enum layer layer)
+{
+    static const char *const ids[LAYER_COUNT] = {
+        [LAYER_DNS] = "X-DNS",
+        [LAYER_TCP] = "X-TCP",
+        [LAYER_TLS] = "X-TLS",
+        [LAYER_HTTP] = "X-HTTP",
+        [LAYER_AUTH] = "X-AUTH",
+        [LAYER_PROTOCOL] = "X-PROTOCOL",
+        [LAYER_MAILBOX] = "X-MAILBOX",
+    };
+    return rule_find(ids[layer]);
+}
+
+/* One finding for one (layer, cause, component); one for each kind of our own trouble. */
+static void report_unexplained(
+    struct diagnosis *diagnosis, const struct chain *chain, const struct check *check)
+{
+    struct scan *scan = &diagnosis->scan;
+    const char *component = "this host";
+    const char *about = "";
+    if (check->outcome == OUTCOME_ERROR) {
+        scan->rule = rule_find(RULE_OWN_TROUBLE);
+    } else {
+        scan->rule = heading(check->layer);
+        component = about = suspect(diagnosis, chain, check);
+    }
+    const char *key = arena_printf(
+        scan->arena, "%s %s %s", cause_str(check->fault.cause), outcome_str(check->outcome), about);
+    match_cite(scan, scan_match(scan, key, component), chain, check);
+}
+
+static void find_unexplained(struct diagnosis *diagnosis)
+{
+    for (const struct chain *chain = diagnosis->survey->chains; chain != NULL;
+         chain = chain->next) {
+        for (const struct check *at = chain->checks; at != NULL; at = at->next) {
+            if ((check_is_bad(at) || at->outcome == OUTCOME_ERROR) &&
+                !is_accounted_for(diagnosis, at))
+                report_unexplained(diagnosis, chain, at);
+        }
+    }
+}
+
+/* ---- 3. severity and rank ---------------------------------------------------------------------
+ */
+
+static bool touches(const struct match *match, const struct chain *chain)
+{
+    for (const struct check *at = chain->checks; at != NULL; at = at->next) {
+        if (match_cites(match, at) || match_explains(match, at))
+            return true;
+        if (at->outcome == OUTCOME_BLOCKED && at->blocked_by != NULL &&
+            (match_cites(match, at->blocked_by) || match_explains(match, at->blocked_by)))
+            return true;
+    }
+    return false;
+}
+
+static unsigned broken_services(const struct diagnosis *diagnosis, const struct match *match)
+{
+    unsigned services = 0;
+    for (const struct chain *chain = diagnosis->survey->chains; chain != NULL;
+         chain = chain->next) {
+        enum service service = chain->endpoint.service;
+        if (!diagnosis->states[service].works && touches(match, chain))
+            services |= 1u << service;
+    }
+    return services;
+}
+
+/* Only warnings, on places that clients leave for the next one: see survey_reconcile(). */
+static bool is_excused(const struct survey *survey, const struct match *match)
+{
+    for (size_t i = 0; i < match->check_count; i++) {
+        const struct check *check = match->checks[i];
+        if (check->outcome != OUTCOME_WARN || !survey_chain_of(survey, check)->endpoint.candidate)
+            return false;
+    }
+    return true;
+}
+
+static bool any_failed(const struct match *match)
+{
+    for (size_t i = 0; i < match->check_count; i++) {
+        if (match->checks[i]->outcome == OUTCOME_FAIL)
+            return true;
+    }
+    return false;
+}
+
+/* A needed service was never found: a fault of names or of the directory is a reason for that. */
+static bool explains_absence(const struct diagnosis *diagnosis, const struct match *match)
+{
+    bool names = match->rule->layer == LAYER_DNS;
+    for (int i = 0; names && i < SERVICE_COUNT; i++) {
+        const struct service_state *state = &diagnosis->states[i];
+        if (state->needed && state->tested && state->rows == 0)
+            return any_failed(match);
+    }
+    return false;
+}
+
+static enum severity judge_severity(const struct diagnosis *diagnosis, const struct judged *judged)
+{
+    const struct match *match = judged->match;
+    const struct rule *rule = match->rule;
+    if ((rule->fail_profiles & (1u << diagnosis->survey->target.profile)) != 0)
+        return SEVERITY_FAIL;
+    if (rule->severity != SEVERITY_FAIL)
+        return rule->severity;
+    if (is_excused(diagnosis->survey, match) || (rule->when == NULL && !any_failed(match)))
+        return SEVERITY_WARN;
+    for (int i = 0; i < SERVICE_COUNT; i++) {
+        if (diagnosis->states[i].needed && (judged->services & (1u << i)) != 0)
+            return SEVERITY_FAIL;
+    }
+    return explains_absence(diagnosis, match) ? SEVERITY_FAIL : SEVERITY_WARN;
+}
+
+static bool explains_all_of(const struct match *cause, const struct match *match)
+{
+    for (size_t i = 0; i < match->check_count; i++) {
+        if (!match_explains(cause, match->checks[i]))
+            return false;
+    }
+    return match->check_count > 0;
+}
+
+static int bits(unsigned set)
+{
+    int count = 0;
+    for (; set != 0; set &= set - 1)
+        count++;
+    return count;
+}
+
+static int compare(const void *left, const void *right)
+{
+    const struct judged *a = *(struct judged *const *)left;
+    const struct judged *b = *(struct judged *const *)right;
+    int a_ours = strcmp(a->match->rule->id, RULE_OWN_TROUBLE) == 0;
+    int b_ours = strcmp(b->match->rule->id, RULE_OWN_TROUBLE) == 0;
+    if (a_ours != b_ours)
+        return a_ours - b_ours;
+    if (a->severity != b->severity)
+        return (int)a->severity - (int)b->severity;
+    if (bits(a->services) != bits(b->services))
+        return bits(b->services) - bits(a->services);
+    if (a->match->rule->layer != b->match->rule->layer)
+        return (int)a->match->rule->layer - (int)b->match->rule->layer;
+    int order = strcmp(a->match->rule->id, b->match->rule->id);
+    return order != 0 ? order : strcmp(a->match->component, b->match->component);
+}
+
+static void rank(struct diagnosis *diagnosis)
+{
+    struct arena *arena = diagnosis->scan.arena;
+    for (struct match *at = diagnosis->scan.matches; at != NULL; at = at->next)
+        diagnosis->count++;
+    diagnosis->judged = arena_alloc(arena, (diagnosis->count + 1) * sizeof *diagnosis->judged);
+    diagnosis->order = arena_alloc(arena, (diagnosis->count + 1) * sizeof *diagnosis->order);
+    size_t i = 0;
+    for (struct match *at = diagnosis->scan.matches; at != NULL; at = at->next, i++) {
+        struct judged *judged = &diagnosis->judged[i];
+        judged->match = at;
+        judged->services = broken_services(diagnosis, at);
+        judged->severity = judge_severity(diagnosis, judged);
+        diagnosis->order[i] = judged;
+    }
+    if (diagnosis->count > 1)
+        qsort(diagnosis->order, diagnosis->count, sizeof *diagnosis->order, compare);
+}
+
+/* Causes have no cause themselves: one step is as deep as the report goes. */
+static void find_causes(struct diagnosis *diagnosis)
+{
+    for (size_t i = 0; i < diagnosis->count; i++) {
+        struct judged *effect = diagnosis->order[i];
+        for (size_t k = 0; k < diagnosis->count && effect->cause == NULL; k++) {
+            struct judged *cause = diagnosis->order[k];
+            if (cause == effect || cause->cause != NULL ||
+                !explains_all_of(cause->match, effect->match))
+                continue;
+            if (!explains_all_of(effect->match, cause->match) || k < i)
+                effect->cause = cause;
+        }
+    }
+    /* an effect that others were hung under before it found its own cause */
+    for (size_t i = 0; i < diagnosis->count; i++) {
+        struct judged *effect = diagnosis->order[i];
+        if (effect->cause != NULL && effect->cause->cause != NULL)
+            effect->cause = effect->cause->cause;
+    }
+}
+
+/* ---- 4. findings ------------------------------------------------------------------------------
+ */
+
+static const char *fix_value(
+    struct diagnosis *diagnosis, const struct match *match, const char *name, size_t length)
+{
+    const struct target *target = &diagnosis->survey->target;
+    const struct chain *first = survey_chain_of(diagnosis->survey, match->checks[0]);
+    const struct {
+        const char *name, *value;
+    } values[] = {
+        {"account", target->account},
+        {"address", target->address},
+        {"domain", target->domain},
+        {"host", first->endpoint.subject != NULL && strchr(first->endpoint.subject, '/') != NULL
+                     ? strchr(first->endpoint.subject, '/') + 1
+                     : first->endpoint.host},
+    };
+    for (size_t i = 0; i < sizeof values / sizeof values[0]; i++) {
+        if (strlen(values[i].name) == length && memcmp(values[i].name, name, length) == 0)
+            return values[i].value;
+    }
+    return NULL;
+}
+
+/* {account}, {address}, {domain} and {host} in the texts of a rule. */
+static const char *fill_in(struct diagnosis *diagnosis, const struct match *match, const char *text)
+{
+    struct arena *arena = diagnosis->scan.arena;
+    const char *open = strchr(text, '{');
+    const char *close = open != NULL ? strchr(open, '}') : NULL;
+    if (close == NULL)
+        return text;
+    const char *value = fix_value(diagnosis, match, open + 1, (size_t)(close - open - 1));
+    return arena_printf(arena, "%.*s%s%s", (int)(open - text), text, value != NULL ? value : "",
+        fill_in(diagnosis, match, close + 1));
+}
+
+static struct finding *make_finding(struct diagnosis *diagnosis, const struct judged *judged)
+{
+    struct arena *arena = diagnosis->scan.arena;
+    const struct match *match = judged->match;
+    struct finding *finding = arena_alloc(arena, sizeof *finding);
+    finding->rule = match->rule->id;
+    finding->title = match->rule->title;
+    finding->severity = judged->severity;
+    finding->layer = match->rule->layer;
+    finding->component = match->component;
+    finding->evidence = (const char *const *)match->evidence;
+    finding->evidence_count = match->evidence_count;
+    finding->caused_by = judged->cause != NULL ? judged->cause->match->rule->id : NULL;
+
+    const char **checks =
+        arena_alloc(arena, (match->check_count + match->explained_count + 1) * sizeof *checks);
+    for (size_t i = 0; i < match->check_count; i++)
+        checks[finding->check_count++] = match->checks[i]->id;
+    for (size_t i = 0; i < match->explained_count; i++) {
+        if (check_is_bad(match->explained[i]))
+            checks[finding->check_count++] = match->explained[i]->id;
+    }
+    finding->checks = checks;
+
+    const char **fix = arena_alloc(arena, RULE_TEXTS_MAX * sizeof *fix);
+    for (size_t i = 0; i < RULE_TEXTS_MAX && match->rule->fix[i] != NULL; i++)
+        fix[finding->fix_count++] = fill_in(diagnosis, match, match->rule->fix[i]);
+    finding->fix = fix;
+    return finding;
+}
+
+static void write_findings(struct diagnosis *diagnosis)
+{
+    struct finding **end = &diagnosis->survey->findings;
+    *end = NULL;
+    for (size_t i = 0; i < diagnosis->count; i++) {
+        const struct judged *root = diagnosis->order[i];
+        if (root->cause != NULL)
+            continue;
+        *end = make_finding(diagnosis, root);
+        end = &(*end)->next;
+        for (size_t k = 0; k < diagnosis->count; k++) {
+            if (diagnosis->order[k]->cause != root)
+                continue;
+            *end = make_finding(diagnosis, diagnosis->order[k]);
+            end = &(*end)->next;
+        }
+    }
+}
+
+void survey_diagnose(struct survey *survey)
+{
+    struct diagnosis diagnosis = {
+        .survey = survey,
+        .scan = {.survey = survey, .arena = &survey->arena},
+    };
+    survey->findings = NULL;
+    profile_judge(survey, diagnosis.states);
+    run_rules(&diagnosis);
+    attach_all(&diagnosis);
+    find_unexplained(&diagnosis);
+    rank(&diagnosis);
+    find_causes(&diagnosis);
+    write_findings(&diagnosis);
+    profile_verdict(survey);
+    survey->checklist = checklist_fill(survey);
+}

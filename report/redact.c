@@ -1,0 +1,244 @@
+#include "report/redact.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "report/redact_words.h"
+
+/* ---- learning ---------------------------------------------------------------------------------
+ */
+
+/* Facts whose whole value names something of the organisation. What is not here is replaced only
+ * where a known word stands in it. */
+static const struct {
+    const char *key;
+    enum redact_kind kind;
+} telling[] = {
+    {"account.dn", REDACT_OBJECT},
+    {"account.legacy_dn", REDACT_OBJECT},
+    {"account.mail", REDACT_MAILBOX},
+    {"account.sam", REDACT_ACCOUNT},
+    {"account.upn", REDACT_MAILBOX},
+    {"auth.account", REDACT_ACCOUNT},
+    {"auth.node_challenge", REDACT_HOST},
+    {"autodiscover.display_name", REDACT_ACCOUNT},
+    {"autodiscover.legacy_dn", REDACT_OBJECT},
+    {"autodiscover.public_folders", REDACT_MAILBOX},
+    {"autodiscover.server", REDACT_HOST},
+    {"autodiscover.smtp_address", REDACT_MAILBOX},
+    {"dns.addresses", REDACT_ADDRESS},
+    {"dns.cname", REDACT_HOST},
+    {"dns.name", REDACT_HOST},
+    {"http.back_end", REDACT_HOST},
+    {"krb.realm", REDACT_DOMAIN},
+    {"ldap.config_context", REDACT_OBJECT},
+    {"ldap.dns_host", REDACT_HOST},
+    {"ldap.naming_context", REDACT_OBJECT},
+    {"ldap.site", REDACT_OBJECT},
+    {"mailbox.guid", REDACT_OBJECT},
+    {"mailbox.home_mdb", REDACT_OBJECT},
+    {"mailbox.server", REDACT_OBJECT},
+    {"node", REDACT_HOST},
+    {"ntlm.dns_computer", REDACT_HOST},
+    {"ntlm.dns_domain", REDACT_DOMAIN},
+    {"ntlm.dns_tree", REDACT_DOMAIN},
+    {"ntlm.netbios_domain", REDACT_ACCOUNT},
+    {"tls.chain", REDACT_OBJECT},
+    {"tls.issuer", REDACT_OBJECT},
+    {"tls.names", REDACT_HOST},
+    {"tls.sha256", REDACT_OBJECT},
+    {"tls.subject", REDACT_OBJECT},
+};
+
+/* A host, and the domain it is in: further names of that domain are hosts, too. */
+static void learn_host(struct redact_words *words, const char *host)
+{
+    if (host == NULL)
+        return;
+    while (*host == '_' || *host == '*') { /* _autodiscover._tcp.contoso.test, *.contoso.test */
+        const char *dot = strchr(host, '.');
+        if (dot == NULL)
+            return;
+        host = dot + 1;
+    }
+    const char *at = strchr(host, '@'); /* Autodiscover's GUID@domain */
+    if (at != NULL)
+        redact_learn(words, REDACT_DOMAIN, at + 1);
+    bool numeric = strspn(host, "0123456789.") == strlen(host) || strchr(host, ':') != NULL;
+    redact_learn(words, numeric ? REDACT_ADDRESS : REDACT_HOST, host);
+    const char *parent = numeric || at != NULL ? NULL : strchr(host, '.');
+    if (parent != NULL && strchr(parent + 1, '.') != NULL)
+        redact_learn(words, REDACT_DOMAIN, parent + 1);
+}
+
+/* "svc@contoso.test", "CONTOSO\svc": the whole, and what stands alone elsewhere. */
+static void learn_account(struct redact_words *words, enum redact_kind kind, const char *text)
+{
+    char part[128];
+    if (text == NULL)
+        return;
+    const char *slash = strchr(text, '\\');
+    const char *sign = strchr(text, '@');
+    if (slash != NULL) {
+        redact_learn(words, REDACT_ACCOUNT, slash + 1);
+        snprintf(part, sizeof part, "%.*s", (int)(slash - text), text);
+        redact_learn(words, REDACT_ACCOUNT, part);
+    }
+    if (sign != NULL) {
+        redact_learn(words, REDACT_DOMAIN, sign + 1);
+        snprintf(part, sizeof part, "%.*s", (int)(sign - text), text);
+        redact_learn(words, REDACT_ACCOUNT, part);
+    }
+    redact_learn(words, kind, text);
+}
+
+static void learn_value(struct redact_words *words, enum redact_kind kind, const char *text)
+{
+    if (kind == REDACT_HOST)
+        learn_host(words, text);
+    else if (kind == REDACT_ACCOUNT || kind == REDACT_MAILBOX)
+        learn_account(words, kind, text);
+    else
+        redact_learn(words, kind, text);
+}
+
+static void learn_fact(struct redact_words *words, const struct fact *fact)
+{
+    if (fact->type == FACT_TEXT &&
+        (strstr(fact->key, "build") != NULL || strstr(fact->key, "version") != NULL))
+        redact_keep(words, fact->text);
+    for (size_t i = 0; i < sizeof telling / sizeof telling[0]; i++) {
+        if (strcmp(telling[i].key, fact->key) != 0)
+            continue;
+        if (fact->type == FACT_TEXT)
+            learn_value(words, telling[i].kind, fact->text);
+        for (size_t k = 0; fact->type == FACT_LIST && k < fact->count; k++)
+            learn_value(words, telling[i].kind, fact->list[k]);
+    }
+}
+
+static void learn_survey(struct redact_words *words, const struct survey *survey)
+{
+    const struct target *target = &survey->target;
+    redact_keep(words, survey->version);
+    redact_learn(words, REDACT_DOMAIN, target->domain);
+    learn_account(words, REDACT_MAILBOX, target->address);
+    learn_account(words, REDACT_ACCOUNT, target->account);
+    for (size_t i = 0; i < target->mailbox_count; i++)
+        learn_account(words, REDACT_MAILBOX, target->mailboxes[i]);
+    for (const struct chain *chain = survey->chains; chain != NULL; chain = chain->next) {
+        learn_host(words, chain->endpoint.host);
+        redact_learn(words, REDACT_ADDRESS, chain->endpoint.address);
+    }
+    redact_learn(words, REDACT_HOST, survey->vantage.host);
+    for (size_t i = 0; i < survey->vantage.address_count; i++)
+        redact_learn(words, REDACT_ADDRESS, survey->vantage.addresses[i]);
+    for (const struct lookup *at = survey->lookups; at != NULL; at = at->next)
+        learn_host(words, at->name);
+    for (const struct chain *chain = survey->chains; chain != NULL; chain = chain->next) {
+        for (const struct check *at = chain->checks; at != NULL; at = at->next) {
+            for (const struct fact *fact = at->facts; fact != NULL; fact = fact->next)
+                learn_fact(words, fact);
+        }
+    }
+    /* "Contoso Root CA", "CONTOSO": the first label of the mail domain tells as much as all of it.
+     */
+    char label[64];
+    snprintf(label, sizeof label, "%.*s", (int)strcspn(target->domain, "."), target->domain);
+    if (strlen(label) >= 4)
+        redact_learn(words, REDACT_DOMAIN, label);
+}
+
+/* ---- replacing --------------------------------------------------------------------------------
+ */
+
+static const char *const *redact_list(
+    struct redact_words *words, const char *const *list, size_t count)
+{
+    const char **copy = arena_alloc(words->arena, (count + 1) * sizeof *copy);
+    for (size_t i = 0; i < count; i++)
+        copy[i] = redact_text(words, list[i]);
+    return copy;
+}
+
+static void redact_facts(struct redact_words *words, struct fact *facts)
+{
+    for (struct fact *fact = facts; fact != NULL; fact = fact->next) {
+        if (fact->type == FACT_TEXT)
+            fact->text = redact_text(words, fact->text);
+        else if (fact->type == FACT_LIST)
+            fact->list = redact_list(words, fact->list, fact->count);
+    }
+}
+
+static void redact_fault(struct redact_words *words, struct fault *fault)
+{
+    const char *text = redact_text(words, fault->text);
+    if (text != fault->text)
+        snprintf(fault->text, sizeof fault->text, "%s", text);
+}
+
+static void redact_chain(struct redact_words *words, struct chain *chain)
+{
+    struct endpoint *endpoint = &chain->endpoint;
+    chain->id = redact_text(words, chain->id);
+    endpoint->host = redact_text(words, endpoint->host);
+    endpoint->address = redact_text(words, endpoint->address);
+    endpoint->path = redact_text(words, endpoint->path);
+    endpoint->url = redact_text(words, endpoint->url);
+    endpoint->subject = redact_text(words, endpoint->subject);
+    for (struct check *at = chain->checks; at != NULL; at = at->next) {
+        at->id = redact_text(words, at->id);
+        at->subject = redact_text(words, at->subject);
+        at->summary = redact_text(words, at->summary);
+        redact_facts(words, at->facts);
+        redact_fault(words, &at->fault);
+    }
+}
+
+static void redact_findings(struct redact_words *words, struct survey *survey)
+{
+    for (struct finding *at = survey->findings; at != NULL; at = at->next) {
+        at->component = redact_text(words, at->component);
+        at->checks = redact_list(words, at->checks, at->check_count);
+        at->evidence = redact_list(words, at->evidence, at->evidence_count);
+        at->fix = redact_list(words, at->fix, at->fix_count);
+    }
+    survey->verdict.summary = redact_text(words, survey->verdict.summary);
+    for (struct checklist_item *at = survey->checklist; at != NULL; at = at->next) {
+        at->summary = redact_text(words, at->summary);
+        redact_facts(words, at->facts);
+    }
+}
+
+static void redact_target(struct redact_words *words, struct survey *survey)
+{
+    struct target *target = &survey->target;
+    struct vantage *vantage = &survey->vantage;
+    target->address = redact_text(words, target->address);
+    target->domain = redact_text(words, target->domain);
+    target->account = redact_text(words, target->account);
+    target->mailboxes = redact_list(words, target->mailboxes, target->mailbox_count);
+    vantage->host = redact_text(words, vantage->host);
+    vantage->addresses = redact_list(words, vantage->addresses, vantage->address_count);
+    vantage->resolvers = redact_list(words, vantage->resolvers, vantage->resolver_count);
+    vantage->proxy = redact_text(words, vantage->proxy);
+}
+
+void survey_redact(struct survey *survey)
+{
+    struct redact_words words = {.arena = &survey->arena};
+    learn_survey(&words, survey);
+    redact_sort(&words);
+    redact_target(&words, survey);
+    for (struct chain *chain = survey->chains; chain != NULL; chain = chain->next)
+        redact_chain(&words, chain);
+    for (struct lookup *at = survey->lookups; at != NULL; at = at->next) {
+        at->name = redact_text(&words, at->name);
+        at->resolver = redact_text(&words, at->resolver);
+        at->records = redact_list(&words, at->records, at->count);
+        redact_fault(&words, &at->fault);
+    }
+    redact_findings(&words, survey);
+    redact_words_done(&words);
+}

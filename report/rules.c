@@ -1,0 +1,37 @@
+#include "report/rule.h"
+
+#include "net/wire/text.h"
+#include "report/rules.h"
+
+/* The order is that of the report's list; it decides nothing. */
+static const struct rule_table {
+    const struct rule *rules;
+    const size_t *count;
+} tables[] = {
+    {rules_name, &rules_name_count},
+    {rules_tcp, &rules_tcp_count},
+    {rules_tls, &rules_tls_count},
+    {rules_auth, &rules_auth_count},
+    {rules_directory, &rules_directory_count},
+    {rules_unexplained, &rules_unexplained_count},
+};
+
+const struct rule *rule_at(size_t index)
+{
+    for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++) {
+        if (index < *tables[i].count)
+            return &tables[i].rules[index];
+        index -= *tables[i].count;
+    }
+    return NULL;
+}
+
+const struct rule *rule_find(const char *id)
+{
+    const struct rule *rule = NULL;
+    for (size_t i = 0; (rule = rule_at(i)) != NULL; i++) {
+        if (text_equal_nocase(rule->id, id))
+            return rule;
+    }
+    return NULL;
+}

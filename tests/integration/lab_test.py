@@ -1,0 +1,324 @@
+#!/usr/bin/python3
+"""Whole runs against the lab: lab_test.py EXREACH FRONTEND [TEST ...]
+
+Every fault of the lab must be the first finding of a run against it, every cell beyond the break blocked, and
+nothing else failed; a wrong password must cost exactly one failed logon. Prints a line per test; the last one
+is `N passed, N failed`.
+"""
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+LAB = os.path.join(TOP, "tests", "lab", "lab")
+LAYERS = ["dns", "tcp", "tls", "http", "auth", "protocol", "mailbox"]
+EXIT_OF_SEVERITY = {"fail": 2, "warn": 1, "info": 0}
+TESTS = []
+
+
+def test(function):
+    TESTS.append(function)
+    return function
+
+
+def expect(condition, message):
+    if not condition:
+        raise AssertionError(message)
+
+
+class Lab:
+    """A lab with these faults, for the length of a with statement."""
+
+    def __init__(self, *faults, dcs=1):
+        self.faults, self.dcs = faults, dcs
+
+    def __enter__(self):
+        self.base = tempfile.mkdtemp(prefix="exreach-test.")
+        self.dir = os.path.join(self.base, "lab")
+        subprocess.run([LAB, "up", self.dir, "--dcs", str(self.dcs), *self.faults], check=True,
+                       stdout=subprocess.DEVNULL)
+        return self
+
+    def __exit__(self, *_):
+        subprocess.run([LAB, "down", self.dir], stdout=subprocess.DEVNULL, check=False)
+        shutil.rmtree(self.base, ignore_errors=True)
+
+    def path(self, name):
+        return os.path.join(self.dir, name)
+
+    def run(self, *command, **options):
+        return subprocess.run([LAB, "run", self.dir, "--", *command], capture_output=True, text=True,
+                              timeout=120, check=False, **options)
+
+    def exreach(self, *options, address="svc@contoso.test", password="password"):
+        return self.run(EXREACH, "check", address, "--dns", "127.0.0.10", "--ca", self.path("ca.pem"),
+                        "--password-file", self.path(password), *options)
+
+    def survey(self, *options, **more):
+        result = self.exreach("-f", "json", *options, **more)
+        clean(result)
+        try:
+            survey = json.loads(result.stdout)
+        except ValueError as error:
+            raise AssertionError(f"no JSON ({error}): {result.stdout[:200]!r} {result.stderr[-2000:]!r}")
+        survey["exit_code"] = result.returncode
+        expect(survey["verdict"]["exit"] == result.returncode, "the exit code is not the verdict's")
+        return survey
+
+    def audit(self, account):
+        result = subprocess.run([LAB, "audit", self.dir, account], capture_output=True, text=True, check=True)
+        return json.loads(result.stdout)
+
+
+def clean(result):
+    """What every run must keep to: no sanitizer report, no control bytes."""
+    expect("Sanitizer" not in result.stderr, "sanitizer report: " + result.stderr[-3000:])
+    expect("runtime error" not in result.stderr, "UBSan: " + result.stderr[-3000:])
+    for text in (result.stdout, result.stderr):
+        bad = [c for c in text if ord(c) < 32 and c not in "\n"]
+        expect(not bad, f"control characters in the output: {bad[:5]!r}")
+
+
+def cells(survey, outcome=None, service=None):
+    for row in survey["rows"]:
+        if service is not None and row["service"] != service:
+            continue
+        for layer in LAYERS:
+            cell = row["cells"].get(layer)
+            if cell is not None and (outcome is None or cell["outcome"] == outcome):
+                yield row, layer, cell
+
+
+def describe(survey):
+    lines = [f"verdict {survey['verdict']}", "findings " + ", ".join(f["rule"] for f in survey["findings"])]
+    for row in survey["rows"]:
+        lines.append(row["id"] + " " + " ".join(
+            f"{layer}={row['cells'][layer]['outcome']}" for layer in LAYERS if layer in row["cells"]))
+    return "\n".join(lines)
+
+
+def blocked_cells_are_behind_a_break(survey):
+    for row in survey["rows"]:
+        broken = False
+        for layer in LAYERS:
+            cell = row["cells"].get(layer)
+            if cell is None:
+                continue
+            if broken:
+                expect(cell["outcome"] in ("blocked", "skipped"),
+                       f"{row['id']} {layer} is {cell['outcome']} behind a break\n" + describe(survey))
+            if cell["outcome"] == "blocked":
+                expect(cell["blocked_by"], f"{row['id']} {layer} is blocked by nothing")
+            broken = broken or cell["outcome"] in ("fail", "error")
+
+
+# ---- healthy ------------------------------------------------------------------------------------------------
+
+@test
+def healthy_lab_is_green():
+    with Lab() as lab:
+        survey = lab.survey()
+        expect(survey["exit_code"] == 0, describe(survey))
+        expect(survey["schema"] == "exreach/1", "schema")
+        expect(not list(cells(survey, "fail")) and not list(cells(survey, "error")), describe(survey))
+        for service in ("dns", "kerberos", "ldap", "gc", "autodiscover", "ews", "owa"):
+            expect(list(cells(survey, "pass", service)), f"no {service} row\n" + describe(survey))
+        for service in ("ldap", "gc", "autodiscover", "ews", "owa"):
+            expect([1 for _, layer, cell in cells(survey, "pass", service) if layer == "mailbox"],
+                   f"{service} does not pass to MAILBOX\n" + describe(survey))
+        for service in ("ews", "owa", "autodiscover"):
+            nodes = {row["address"] for row, layer, _ in cells(survey, "pass", service) if layer == "mailbox"}
+            expect(nodes == {"127.0.0.20", "127.0.0.21"}, f"{service}: {nodes}")
+        expect(survey["findings"] == [], describe(survey))
+        expect(survey["logons"]["refused"] == 0, "refused logons")
+        expect(lab.audit("svc")["failed"] == 0, "the AD counted failed logons")
+
+
+@test
+def text_report_of_a_healthy_lab():
+    with Lab() as lab:
+        result = lab.exreach()
+        clean(result)
+        expect(result.returncode == 0, result.stdout)
+        for word in ("EWS", "OWA", "Autodiscover", "LDAP", "ok"):
+            expect(word.lower() in result.stdout.lower(), f"{word} is missing:\n{result.stdout}")
+
+
+@test
+def a_saved_survey_tells_the_same():
+    with Lab("A16") as lab:
+        saved = lab.path("s.json")
+        first = lab.exreach("--save", saved, "--color", "never")
+        again = subprocess.run([EXREACH, "diagnose", saved, "--color", "never"], capture_output=True,
+                               text=True, check=False)
+        expect(first.returncode == again.returncode == 1, f"{first.returncode} {again.returncode}")
+        expect(first.stdout == again.stdout, f"{first.stdout}\n--- again ---\n{again.stdout}")
+
+
+@test
+def further_mailboxes_and_public_folders():
+    with Lab() as lab:
+        survey = lab.survey("--mailbox", "other@contoso.test", "--public-folders")
+        rows = [row for row in survey["rows"] if row["service"] == "ews"]
+        subjects = {extra.get("subject") for row in rows for extra in row.get("more", [])}
+        expect("other@contoso.test" in subjects and "public folders" in subjects, str(subjects))
+        for row in rows:
+            for extra in row["more"]:
+                expect(extra["outcome"] == "pass", f"{extra.get('subject')}: {extra['summary']}")
+
+
+@test
+def every_scheme_alone():
+    with Lab() as lab:
+        for scheme in ("kerberos", "ntlm", "negotiate"):
+            survey = lab.survey("--auth", scheme)
+            rows = [row for row in survey["rows"] if row["service"] == "ews"]
+            for row in rows:
+                facts = row["cells"]["auth"]["facts"]
+                wanted = "NTLM" if scheme == "ntlm" else "Kerberos"
+                expect(facts.get("auth.scheme") == wanted, f"--auth {scheme}: {row['cells']['auth']}")
+                expect(row["cells"]["mailbox"]["outcome"] == "pass", f"--auth {scheme}\n" + describe(survey))
+        survey = lab.survey("--auth", "basic")
+        for row in [row for row in survey["rows"] if row["service"] == "ews"]:
+            expect(row["cells"]["auth"]["facts"].get("auth.scheme") == "Basic", describe(survey))
+        survey = lab.survey("--anonymous")
+        for row in [row for row in survey["rows"] if row["service"] == "ews"]:
+            expect(row["cells"]["http"]["outcome"] == "pass", describe(survey))
+            expect(row["cells"]["auth"]["outcome"] == "skipped", describe(survey))
+        expect(survey["logons"]["attempted"] == 0, "--anonymous logged on")
+
+
+# ---- faults -------------------------------------------------------------------------------------------------
+
+def fault_is_first(fault):
+    with Lab(fault) as lab:
+        survey = lab.survey()
+        text = describe(survey)
+        expect(survey["findings"], "no finding\n" + text)
+        first = survey["findings"][0]
+        expect(first["rule"] == fault, text)
+        expect(first["evidence"] and first["fix"] and first["checks"], "evidence, fix or checks are missing")
+        expect(survey["exit_code"] == EXIT_OF_SEVERITY[first["severity"]], text)
+        breaks_at = survey["verdict"]["breaks_at"]
+        expect((breaks_at or {}).get("rule") == (fault if first["severity"] == "fail" else None), text)
+        blocked_cells_are_behind_a_break(survey)
+        expect(not list(cells(survey, "error")), text)
+        for other in survey["findings"][1:]:
+            expect(other["caused_by"] is not None or other["severity"] != "fail", f"a second root cause\n{text}")
+        result = lab.exreach()
+        clean(result)
+        expect(fault in result.stdout, "the text report does not name it:\n" + result.stdout)
+        return survey, lab.audit("svc")
+
+
+for FAULT in ("N01", "N04", "T01", "S01", "S02", "A01", "A04", "A16", "D04", "D06"):
+    def one(fault=FAULT):
+        survey, audit = fault_is_first(fault)
+        if fault == "A01":
+            expect(survey["logons"]["refused"] == 1, f"logons {survey['logons']}")
+            # two runs (JSON, then text), one failed logon each
+            expect(audit["failed"] == 2, f"the AD counted {audit['failed']} failed logons in two runs")
+    one.__name__ = f"fault_{FAULT}_is_the_first_finding"
+    test(one)
+
+
+@test
+def a_wrong_password_costs_one_logon():
+    with Lab("A01") as lab:
+        survey = lab.survey("--public-folders", "--mailbox", "other@contoso.test")
+        expect(survey["logons"]["refused"] == 1, str(survey["logons"]))
+        expect(lab.audit("svc")["failed"] == 1, str(lab.audit("svc")["failed"]))
+        for _, layer, cell in cells(survey):
+            expect(layer != "auth" or cell["outcome"] in ("fail", "skipped", "blocked"), describe(survey))
+        failed = [row["id"] for row, layer, _ in cells(survey, "fail") if layer == "auth"]
+        expect(len(failed) == 1, f"{failed}")
+
+
+@test
+def two_faults_at_once():
+    with Lab("N04", "D06") as lab:
+        rules = {finding["rule"] for finding in lab.survey()["findings"]}
+        expect({"N04", "D06"} <= rules, str(rules))
+
+
+# ---- bad input ----------------------------------------------------------------------------------------------
+
+@test
+def bad_input_is_one_line_and_exit_3():
+    with tempfile.NamedTemporaryFile("w", suffix=".pem") as empty:
+        empty.write("no certificate here\n")
+        empty.flush()
+        cases = [
+            (["check", "no-domain", "--anonymous"], "no-domain"),
+            (["check", "a@", "--anonymous"], "a@"),
+            (["check", "a\x1b[31m@contoso.test", "--anonymous"], "control"),
+            (["check", "a@contoso.test", "--password-file", "/nowhere/at/all"], "/nowhere/at/all"),
+            (["check", "a@contoso.test", "--frobnicate"], "frobnicate"),
+            (["check", "a@contoso.test", "--only", "telepathy", "--anonymous"], "telepathy"),
+            (["probe", "telepathy", "a@contoso.test"], "telepathy"),
+            (["check", "a@contoso.test", "--anonymous", "--ca", empty.name], empty.name),
+            (["check", "a@contoso.test", "--anonymous", "--ca", "/nowhere.pem"], "/nowhere.pem"),
+            (["check", "a@contoso.test", "--anonymous", "-f", "papyrus"], "papyrus"),
+            (["diagnose", "/nowhere.json"], "/nowhere.json"),
+            (["explain", "Z99"], "Z99"),
+        ]
+        for command, word in cases:
+            result = subprocess.run([EXREACH, *command], capture_output=True, text=True, check=False,
+                                    stdin=subprocess.DEVNULL)
+            clean(result)
+            expect(result.returncode == 3, f"{command}: exit {result.returncode}")
+            expect(result.stderr.count("\n") == 1 and word in result.stderr, f"{command}: {result.stderr!r}")
+            expect(result.stdout == "", f"{command}: {result.stdout!r}")
+
+
+@test
+def commands_without_a_network():
+    for command in (["--help"], ["--version"], ["list"], ["explain"], ["explain", "A16"], ["check", "--help"],
+                    ["diagnose", "--help"], ["probe", "--help"], ["diff", "--help"]):
+        result = subprocess.run([EXREACH, *command], capture_output=True, text=True, check=False)
+        clean(result)
+        expect(result.returncode == 0 and result.stdout, f"{command}: {result.returncode} {result.stderr}")
+
+
+@test
+def an_interrupted_run_prints_what_it_has():
+    with Lab("T01") as lab:
+        command = [LAB, "run", lab.dir, "--", EXREACH, "check", "svc@contoso.test", "--dns", "127.0.0.10", "--ca",
+                   lab.path("ca.pem"), "--password-file", lab.path("password"), "-f", "json"]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        time.sleep(2)
+        begun = time.monotonic()
+        process.terminate()
+        out, _ = process.communicate(timeout=30)
+        expect(process.returncode == 143, f"exit {process.returncode}")
+        expect(time.monotonic() - begun < 2, "it took too long to end")
+        expect(json.loads(out)["rows"], "no rows")
+
+
+def main():
+    global EXREACH
+    EXREACH = os.path.abspath(sys.argv[1])
+    os.environ["EXREACH_LAB_FRONTEND"] = os.path.abspath(sys.argv[2])
+    chosen = set(sys.argv[3:])
+    passed = failed = 0
+    for function in TESTS:
+        if chosen and function.__name__ not in chosen:
+            continue
+        begun = time.monotonic()
+        try:
+            function()
+            passed += 1
+            print(f"ok     {function.__name__} ({time.monotonic() - begun:.1f} s)", flush=True)
+        except (AssertionError, subprocess.SubprocessError, OSError, KeyError, IndexError, TypeError) as error:
+            failed += 1
+            print(f"FAILED {function.__name__}: {type(error).__name__} {error}", flush=True)
+    print(f"{passed} passed, {failed} failed")
+    return 1 if failed or not passed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,16 @@
+/* NTLM as the server speaks it ([MS-NLMP] 3.2.5), each logon verified by the domain through
+ * winbindd. */
+#ifndef FRONTEND_AUTH_NTLM_H
+#define FRONTEND_AUTH_NTLM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* `socket_dir` is where winbindd's pipe lies; empty: where the library looks by itself. Changes
+ * the environment, so call it before threads. */
+bool ntlm_init(const char *socket_dir, char *ret_error, size_t error_size);
+void ntlm_done(void);
+
+bool ntlm_is_negotiate(const void *token, size_t len);
+
+#endif

@@ -1,0 +1,62 @@
+"""What a fault may change: a restored lab that has not been started yet."""
+
+
+from . import names, records
+from .accounts import Account
+from .certificates import Authority, load_key
+from .frontend import Frontend
+
+
+class World:
+    """The lab before it starts.
+
+    account("svc")   the account, in every controller's directory
+    dns              the zone contoso.test
+    directory        the other objects of the directory
+    frontend         the emulated Exchange
+    controllers      the domain controllers, one by one, for what must differ between them
+    """
+
+    def __init__(self, base, controllers):
+        self.base = base
+        self.controllers = controllers
+        self.frontend = Frontend(base, controllers[0].winbind_socket_dir)
+
+    def account(self, name=names.ACCOUNT):
+        """An account; see accounts.Account for what can be done to it."""
+        return Everywhere([Account(controller.samdb(), name) for controller in self.controllers])
+
+    @property
+    def dns(self):
+        """The zone contoso.test; see records.Zone."""
+        return Everywhere([records.Zone(controller.samdb()) for controller in self.controllers])
+
+    @property
+    def directory(self):
+        """The whole directory; see samba's SamDB (add, modify, delete)."""
+        return Everywhere([controller.samdb() for controller in self.controllers])
+
+    def certificate(self, hosts=names.FRONTEND_NAMES, **details):
+        """A certificate of the lab's CA with the front end's key; `start`, `end`, `usage` as in Authority.issue()."""
+        return Authority.load(self.base).issue(list(hosts), key=load_key(self.frontend.key), **details)
+
+    def close(self):
+        """Let go of the directories, so that the servers can have them."""
+        for controller in self.controllers:
+            controller.close()
+
+
+class Everywhere:
+    """The same thing in several directories: what is done to it is done to each; the first one's answer counts.
+
+    The lab's controllers do not replicate, so a change has to be made in each.
+    """
+
+    def __init__(self, things):
+        self._things = things
+
+    def __getattr__(self, name):
+        def call(*arguments, **keywords):
+            return [getattr(thing, name)(*arguments, **keywords) for thing in self._things][0]
+
+        return call

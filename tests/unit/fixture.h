@@ -1,0 +1,31 @@
+/*
+ * Surveys made by hand: one healthy mailbox, and what breaks it, for the tests of report/. The
+ * golden surveys in tests/golden were saved from these.
+ */
+#ifndef TESTS_UNIT_FIXTURE_H
+#define TESTS_UNIT_FIXTURE_H
+
+#include "probes/survey.h"
+
+/* svc@contoso.test, everything works: resolver, KDC with two service principals, LDAP, GC,
+ * Autodiscover (and the domain's own name, which refuses), EWS and OWA on two nodes. Not diagnosed.
+ */
+void fixture_healthy(struct survey *survey);
+
+/* Breaks one thing, named by the rule that is to find it ("S02"); more than one call breaks more.
+ * Ids beyond the rules: "X-TCP" and its like, "skip-http" (an ERROR), "mailbox" (a --mailbox
+ * denied). */
+void fixture_break(struct survey *survey, const char *fault);
+
+struct check *fixture_check(struct survey *survey, const char *chain_id, const char *probe);
+
+/* Fails the check and blocks what comes after it in the row. */
+void fixture_fail(struct survey *survey, const char *chain_id, const char *probe, enum cause cause,
+    const char *text);
+
+/* A whole file of tests/golden, loaded; fails the test where it does not load. */
+void fixture_golden(struct survey *survey, const char *name);
+/* 0 after the last; tests/golden/NAME.json without folder and ending. */
+extern const char *const fixture_goldens[];
+
+#endif
