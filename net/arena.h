@@ -19,7 +19,7 @@ struct arena {
 
 void arena_done(struct arena *arena); /* frees all; the arena is empty and usable again */
 
-void *arena_alloc(struct arena *arena, size_t size);       /* zeroed, aligned for any type */
+void *arena_alloc(struct arena *arena, size_t size); /* zeroed, aligned for any type */
 void *arena_copy(struct arena *arena, const void *bytes, size_t size);
 char *arena_strdup(struct arena *arena, const char *text); /* NULL gives NULL */
 char *arena_strndup(struct arena *arena, const char *text, size_t length);

@@ -18,7 +18,8 @@ enum {
     TRY_MS = 1000, /* doubled by every retransmission: 0, 1, 3, 7, 15, 31 s */
     TRIES = 6,
     EDNS_SIZE = 1232, /* what passes without fragments */
-    PEEK_SIZE = 4096
+    PEEK_SIZE = 4096,
+    SOCKETS_MAX = 4 * DNS_RESOLVERS_MAX
 };
 
 /* One question on its way to one resolver. */
@@ -177,14 +178,18 @@ static void ask_one(struct asker *asker)
 
 /* c-ares drops a reply whose question it cannot read and waits on, which would look like silence.
  * The datagram is looked at before c-ares takes it: ours by its identifier, but broken. */
-static bool is_broken_reply(const struct asker *asker, net_sock sock, struct fault *ret_fault)
+static bool took_broken_reply(struct asker *asker, net_sock sock)
 {
-    unsigned char bytes[PEEK_SIZE];
+    uint8_t bytes[PEEK_SIZE];
     enum sock_end end = SOCK_OPEN;
     if (asker->over_tcp)
         return false;
     size_t length = sock_peek(sock, bytes, sizeof bytes, &end);
-    return length > 0 && dns_reply_is_broken(bytes, length, asker->id, ret_fault);
+    if (!dns_reply_is_broken(bytes, length, asker->id))
+        return false;
+    dns_read_answer(bytes, length, asker->name, asker->type, asker->arena, asker->answer);
+    settle(asker);
+    return true;
 }
 
 static void serve(struct asker *asker, const struct sock_poll *item)
@@ -196,11 +201,8 @@ static void serve(struct asker *asker, const struct sock_poll *item)
         settle_transport(asker, &why);
         return;
     }
-    if ((item->ready & SOCK_READABLE) != 0 && is_broken_reply(asker, item->sock, &why)) {
-        asker->answer->fault = why;
-        settle(asker);
+    if ((item->ready & SOCK_READABLE) != 0 && took_broken_reply(asker, item->sock))
         return;
-    }
     bool readable = (item->ready & (SOCK_READABLE | SOCK_FAILED)) != 0;
     bool writable = (item->ready & SOCK_WRITABLE) != 0;
     ares_process_fd(asker->channel, readable ? item->sock : ARES_SOCKET_BAD,
@@ -213,8 +215,8 @@ static void serve(struct asker *asker, const struct sock_poll *item)
 struct crowd {
     struct asker askers[DNS_RESOLVERS_MAX];
     size_t count;
-    struct sock_poll items[DNS_RESOLVERS_MAX * 4];
-    struct asker *owners[DNS_RESOLVERS_MAX * 4];
+    struct sock_poll items[SOCKETS_MAX];
+    struct asker *owners[SOCKETS_MAX];
     size_t item_count;
 };
 
@@ -228,7 +230,7 @@ static void add_sockets(struct crowd *crowd, struct asker *asker)
             events |= SOCK_READABLE;
         if (ARES_GETSOCK_WRITABLE(bits, i))
             events |= SOCK_WRITABLE;
-        if (events == 0 || crowd->item_count == DNS_RESOLVERS_MAX * 4)
+        if (events == 0 || crowd->item_count == SOCKETS_MAX)
             return;
         crowd->items[crowd->item_count] = (struct sock_poll){.sock = socks[i], .events = events};
         crowd->owners[crowd->item_count++] = asker;

@@ -28,18 +28,13 @@ enum dnsmsg_type dns_wire_type(enum dns_type type)
     return types[type].wire;
 }
 
-bool dns_reply_is_broken(const uint8_t *bytes, size_t length, uint16_t id, struct fault *ret_fault)
+bool dns_reply_is_broken(const uint8_t *bytes, size_t length, uint16_t id)
 {
     struct dnsmsg *message = xcalloc(1, sizeof *message);
-    struct fault why = {0};
-    bool parsed = dnsmsg_parse(bytes, length, message, &why);
-    /* Without a question it was not read as far as there. An error code explains that by itself:
-     * some servers answer FORMERR with the header alone. */
-    bool broken = !parsed && message->id == id && message->response &&
-                  message->question_type == 0 && message->rcode == 0;
+    bool parsed = dnsmsg_parse(bytes, length, message, NULL);
+    /* Without a type of the question it was not read as far as there. */
+    bool broken = !parsed && message->id == id && message->response && message->question_type == 0;
     free(message);
-    if (broken)
-        *ret_fault = why;
     return broken;
 }
 

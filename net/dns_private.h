@@ -13,7 +13,7 @@ enum dnsmsg_type dns_wire_type(enum dns_type type);
 void dns_read_answer(const uint8_t *bytes, size_t length, const char *name, enum dns_type type,
     struct arena *arena, struct dns_answer *answer);
 
-/* A datagram that answers the message `id`, but whose header or question cannot be read. */
-bool dns_reply_is_broken(const uint8_t *bytes, size_t length, uint16_t id, struct fault *ret_fault);
+/* A datagram that answers the message `id`, but whose question cannot be read. */
+bool dns_reply_is_broken(const uint8_t *bytes, size_t length, uint16_t id);
 
 #endif

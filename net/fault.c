@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
-bool fault_set(struct fault *fault, enum cause cause, enum origin origin, long code,
-    const char *format, ...)
+bool fault_set(
+    struct fault *fault, enum cause cause, enum origin origin, long code, const char *format, ...)
 {
     if (fault == NULL)
         return false;

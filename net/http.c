@@ -70,7 +70,7 @@ static void flight_done(struct http_flight *flight)
     *flight = (struct http_flight){0};
 }
 
-/* Ends the request under way; one that was not whole takes the connection with it. */
+/* Ends the request under way; curl closes the connection of one that was not whole. */
 static void land(struct http_conn *conn)
 {
     if (!conn->in_flight)

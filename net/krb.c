@@ -244,6 +244,32 @@ static bool cache_kind_is_local(const char *name)
            text_starts_nocase(name, "KEYRING:") || strchr(name, ':') == NULL || name[0] == '/';
 }
 
+/* "svc" of "svc@contoso.test" is the one component of the principal, in our realm. */
+static bool is_account(const struct krb *krb, const krb5_principal_data *principal)
+{
+    size_t length = strcspn(krb->account, "@");
+    const krb5_data *name = principal->data;
+    return principal->length == 1 && name->length == length &&
+           memcmp(name->data, krb->account, length) == 0 &&
+           principal->realm.length == strlen(krb->realm) &&
+           memcmp(principal->realm.data, krb->realm, principal->realm.length) == 0;
+}
+
+static bool keytab_has_account(const struct krb *krb, krb5_context context, krb5_keytab keytab)
+{
+    krb5_kt_cursor cursor;
+    krb5_keytab_entry entry;
+    bool found = false;
+    if (krb5_kt_start_seq_get(context, keytab, &cursor) != 0)
+        return false;
+    while (!found && krb5_kt_next_entry(context, keytab, &entry, &cursor) == 0) {
+        found = is_account(krb, entry.principal);
+        krb5_free_keytab_entry_contents(context, &entry);
+    }
+    krb5_kt_end_seq_get(context, keytab, &cursor);
+    return found;
+}
+
 /* A keytab instead of a cache: krb_login() then takes its key in place of a password. */
 static bool adopt_keytab(struct krb *krb)
 {
@@ -255,7 +281,7 @@ static bool adopt_keytab(struct krb *krb)
     krb5_context context = NULL;
     krb5_keytab keytab = NULL;
     bool ok = krb5_init_context(&context) == 0 && krb5_kt_resolve(context, name, &keytab) == 0 &&
-              krb5_kt_have_content(context, keytab) == 0;
+              keytab_has_account(krb, context, keytab);
     if (keytab != NULL)
         krb5_kt_close(context, keytab);
     if (context != NULL)

@@ -43,17 +43,20 @@ static void as_done(struct as_exchange *as)
     krb_wire_done(&as->wire);
 }
 
-static bool as_init(struct as_exchange *as, const struct krb *krb, struct fault *fault)
+/* A keytab has its keys under the plain name; else the name as it was given. */
+static bool as_init(
+    struct as_exchange *as, const struct krb *krb, bool plain_name, struct fault *fault)
 {
+    size_t length = plain_name ? strcspn(krb->account, "@") : strlen(krb->account);
+    bool upn = !plain_name && strchr(krb->account, '@') != NULL;
     if (!krb_open(krb, &as->context, &as->cache, fault))
         return false;
     krb5_error_code code = krb5_build_principal_ext(as->context, &as->client,
-        (unsigned)strlen(krb->realm), krb->realm, (unsigned)strlen(krb->account), krb->account, 0);
+        (unsigned)strlen(krb->realm), krb->realm, (unsigned)length, krb->account, 0);
     if (code == 0) {
         /* RFC 6806 §5: a UPN is one component, which the KDC looks up and answers with the true
          * name. */
-        as->client->type =
-            strchr(krb->account, '@') != NULL ? KRB5_NT_ENTERPRISE_PRINCIPAL : KRB5_NT_PRINCIPAL;
+        as->client->type = upn ? KRB5_NT_ENTERPRISE_PRINCIPAL : KRB5_NT_PRINCIPAL;
         code = krb5_get_init_creds_opt_alloc(as->context, &as->options);
     }
     if (code == 0) {
@@ -111,7 +114,7 @@ bool krb_ask(struct krb *krb, const struct net_address *kdc, net_sock sock, stru
     krb5_data message = {0};
     bool more = false;
     bool ok = false;
-    if (!as_init(&as, krb, fault))
+    if (!as_init(&as, krb, false, fault))
         goto out;
     krb5_error_code code = as_step(&as, &nothing, &request, &more);
     if (code != 0) {
@@ -222,7 +225,8 @@ bool krb_login(struct krb *krb, const struct net_address *kdc, const struct secr
     struct as_exchange as = {.wire = {.kdc = kdc, .limit = limit, .sock = NET_SOCK_NONE}};
     struct krb_reply reply = {0};
     *ret_sent = false;
-    bool ok = as_init(&as, krb, fault) && as_set_secret(&as, krb, secret, fault) &&
+    bool from_keytab = secret == NULL && krb->keytab != NULL;
+    bool ok = as_init(&as, krb, from_keytab, fault) && as_set_secret(&as, krb, secret, fault) &&
               as_run(&as, ret_sent, &reply, fault);
     if (ok)
         atomic_store(&krb->has_ticket, true);

@@ -31,14 +31,17 @@ static bool secret_alloc(struct secret **ret_secret, struct fault *fault)
     /* Whole pages of its own: locked, out of cores, gone when unmapped. */
     void *page = mmap(
         NULL, sizeof(struct secret), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (page == MAP_FAILED)
-        return fault_set(fault, CAUSE_INTERNAL, ORIGIN_SYSTEM, errno,
-            "no memory for the password: %s", strerror(errno));
+    if (page == MAP_FAILED) {
+        fault_set(fault, CAUSE_INTERNAL, ORIGIN_SYSTEM, errno, "no memory for the password: %s",
+            strerror(errno));
+        return false;
+    }
     if (mlock(page, sizeof(struct secret)) != 0) {
         int error = errno;
         munmap(page, sizeof(struct secret));
-        return fault_set(fault, CAUSE_INTERNAL, ORIGIN_SYSTEM, error,
+        fault_set(fault, CAUSE_INTERNAL, ORIGIN_SYSTEM, error,
             "the memory for the password cannot be locked (see ulimit -l): %s", strerror(error));
+        return false;
     }
 #ifdef MADV_DONTDUMP
     madvise(page, sizeof(struct secret), MADV_DONTDUMP);

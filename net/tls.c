@@ -151,7 +151,8 @@ static bool tls_new(net_sock sock, const char *host, const struct tls_trust *tru
 out:
     tls_free(conn);
     ERR_clear_error();
-    return fault_set(fault, CAUSE_INTERNAL, ORIGIN_EXREACH, 0, "OpenSSL cannot make a connection");
+    fault_set(fault, CAUSE_INTERNAL, ORIGIN_EXREACH, 0, "OpenSSL cannot make a connection");
+    return false;
 }
 
 static int bio_failed(struct fault *fault)

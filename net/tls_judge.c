@@ -139,7 +139,8 @@ bool tls_seen_fault(const struct tls_seen *seen, const char *host, struct fault 
         const struct tls_error *error = &seen->errors[i];
         size_t rank = rank_of(cause_of(seen, error->code));
         found[rank] = true;
-        if (rank < worst_rank || (rank == worst_rank && error->depth < worst->depth)) {
+        if (worst == NULL || rank < worst_rank ||
+            (rank == worst_rank && error->depth < worst->depth)) {
             worst = error;
             worst_rank = rank;
         }

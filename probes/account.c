@@ -11,7 +11,7 @@ static bool directory_applies(const struct endpoint *endpoint)
     return endpoint_is_directory(endpoint);
 }
 
-/* ---- PROTOCOL: the account's object ---------------------------------------------------------------------- */
+/* ---- PROTOCOL: the account's object ---- */
 
 static const struct fact_def account_facts[] = {
     {"account.matches", FACT_INT, "objects that carry the address"},
@@ -88,8 +88,8 @@ static void account_run(struct session *session, struct check *check)
     };
     struct directory_result found;
     struct fault fault;
-    if (!directory_search(session->directory, &search, session_limit(session), arena, &found,
-            &fault)) {
+    if (!directory_search(
+            session->directory, &search, session_limit(session), arena, &found, &fault)) {
         check_fail(check, &fault);
         return;
     }
@@ -110,11 +110,12 @@ const struct probe probe_ldap_account = {
     .run = account_run,
 };
 
-/* ---- MAILBOX ---------------------------------------------------------------------------------------------- */
+/* ---- MAILBOX ---- */
 
 static const struct fact_def mailbox_facts[] = {
     {"mailbox.guid", FACT_TEXT, "msExchMailboxGuid"},
-    {"mailbox.type", FACT_INT, "msExchRecipientTypeDetails: 1 user mailbox, 2147483648 in the cloud"},
+    {"mailbox.type", FACT_INT,
+        "msExchRecipientTypeDetails: 1 user mailbox, 2147483648 in the cloud"},
     {"mailbox.home_mdb", FACT_TEXT, "homeMDB: the mailbox database"},
     {"mailbox.server", FACT_TEXT, "msExchHomeServerName"},
     {"mailbox.target", FACT_TEXT, "targetAddress: where mail for it really goes"},

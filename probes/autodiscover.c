@@ -11,8 +11,7 @@
 void autodiscover_build(struct session *session, struct http_request *ret_request)
 {
     static const struct http_header headers[] = {
-        {"Content-Type", "text/xml; charset=utf-8"},
-        {"Accept", "text/xml"},
+        {"Content-Type", "text/xml; charset=utf-8"}, {"Accept", "text/xml"},
         {"X-MapiHttpCapability", "1"}, /* else MAPI over HTTP is left out of the answer */
     };
     char *body = autodiscover_request(&session->arena, session->settings->address);
@@ -27,7 +26,7 @@ void autodiscover_build(struct session *session, struct http_request *ret_reques
     };
 }
 
-/* ---- PROTOCOL --------------------------------------------------------------------------------------- */
+/* ---- PROTOCOL ---- */
 
 static const struct fact_def pox_facts[] = {
     {"autodiscover.action", FACT_TEXT, "settings, redirectAddr or redirectUrl"},
@@ -62,8 +61,7 @@ static void note_settings(const struct autodiscover_answer *answer, struct check
             check_text(check, "autodiscover.auth_package", protocol->auth_package);
         if (expr)
             check_text(check, "autodiscover.cert_principal", protocol->cert_principal_name);
-        if (protocol->server_version != NULL &&
-            check_fact(check, "exchange.build") == NULL &&
+        if (protocol->server_version != NULL && check_fact(check, "exchange.build") == NULL &&
             build_parse_hex(protocol->server_version, &build)) {
             check_text(check, "exchange.build",
                 arena_printf(arena, "%d.%d.%d", build.major, build.minor, build.build));
@@ -87,11 +85,10 @@ static void judge_error(const struct autodiscover_answer *answer, struct check *
     struct fault fault;
     check_int(check, "autodiscover.error_code", answer->error_code);
     check_text(check, "autodiscover.error", answer->error_message);
-    const char *meaning = answer->error_code == 500
-        ? "no mailbox has this address here"
-        : answer->error_code == 600 ? "it calls our request invalid"
-        : answer->error_code == 601 ? "it has no provider for this request"
-                                    : "it gives an error";
+    const char *meaning = answer->error_code == 500   ? "no mailbox has this address here"
+                          : answer->error_code == 600 ? "it calls our request invalid"
+                          : answer->error_code == 601 ? "it has no provider for this request"
+                                                      : "it gives an error";
     fault_set(&fault, answer->error_code == 500 ? CAUSE_NO_MAILBOX : CAUSE_AUTODISCOVER_ERROR,
         ORIGIN_AUTODISCOVER, answer->error_code, "Autodiscover answers with error %ld: %s",
         answer->error_code, meaning);
@@ -129,8 +126,8 @@ void judge_autodiscover(const struct http_response *response,
         return;
     }
     check_text(check, "autodiscover.action", "settings");
-    check_settle(check, OUTCOME_PASS, "gives the settings of the mailbox, %zu URLs",
-        answer->url_count);
+    check_settle(
+        check, OUTCOME_PASS, "gives the settings of the mailbox, %zu URLs", answer->url_count);
 }
 
 /* What the answer names becomes rows. */
@@ -148,8 +145,8 @@ static void discover(struct session *session, const struct autodiscover_answer *
     for (size_t i = 0; i < answer->url_count; i++) {
         for (size_t d = 0; d < sizeof discoveries / sizeof discoveries[0]; d++) {
             if (text_equal_nocase(answer->urls[i].element, discoveries[d].element))
-                run_discover(session, discoveries[d].service, answer->urls[i].url,
-                    SOURCE_AUTODISCOVER);
+                run_discover(
+                    session, discoveries[d].service, answer->urls[i].url, SOURCE_AUTODISCOVER);
         }
     }
 }
@@ -160,7 +157,7 @@ static void pox_run(struct session *session, struct check *check)
     const struct http_response *response = &session->response;
     struct fault fault;
     bool ok = response->status == 200 &&
-        autodiscover_parse(&session->arena, response->body, response->length, answer, &fault);
+              autodiscover_parse(&session->arena, response->body, response->length, answer, &fault);
     judge_autodiscover(response, ok ? answer : NULL, &fault, check);
     if (check->outcome != OUTCOME_PASS)
         return;
@@ -182,7 +179,7 @@ const struct probe probe_autodiscover_pox = {
     .run = pox_run,
 };
 
-/* ---- MAILBOX ---------------------------------------------------------------------------------------- */
+/* ---- MAILBOX ---- */
 
 static const struct fact_def mailbox_facts[] = {
     {"autodiscover.legacy_dn", FACT_TEXT, "legacyExchangeDN of the mailbox"},
@@ -190,8 +187,8 @@ static const struct fact_def mailbox_facts[] = {
     FACT_END,
 };
 
-void judge_autodiscover_mailbox(const struct autodiscover_answer *answer, const char *address,
-    struct check *check)
+void judge_autodiscover_mailbox(
+    const struct autodiscover_answer *answer, const char *address, struct check *check)
 {
     struct fault fault;
     for (size_t i = 0; i < answer->protocol_count; i++)

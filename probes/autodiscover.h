@@ -17,7 +17,7 @@ void autodiscover_build(struct session *session, struct http_request *ret_reques
 void judge_autodiscover(const struct http_response *response,
     const struct autodiscover_answer *answer, const struct fault *fault, struct check *check);
 /* … of MAILBOX: the settings are those of a mailbox one can open. Pure. */
-void judge_autodiscover_mailbox(const struct autodiscover_answer *answer, const char *address,
-    struct check *check);
+void judge_autodiscover_mailbox(
+    const struct autodiscover_answer *answer, const char *address, struct check *check);
 
 #endif

@@ -43,7 +43,7 @@ void ews_build(struct session *session, const char *mailbox, struct http_request
     build(session, mailbox, own_folders, 3, ret_request);
 }
 
-/* ---- PROTOCOL ----------------------------------------------------------------------------------------- */
+/* ---- PROTOCOL ---- */
 
 static const struct fact_def version_facts[] = {
     {"ews.version", FACT_TEXT, "schema version of the server (ServerVersionInfo)"},
@@ -63,8 +63,8 @@ static void note_version(const struct ews_answer *answer, struct check *check)
         return;
     /* The back end that answered; the front end's own header may name another build. */
     check_text(check, "exchange.build",
-        arena_printf(&check->arena, "%d.%d.%d.%d", build.major, build.minor, build.build,
-            build.revision));
+        arena_printf(
+            &check->arena, "%d.%d.%d.%d", build.major, build.minor, build.build, build.revision));
     check_text(check, "exchange.product", build_name(&build, name, sizeof name));
 }
 
@@ -113,8 +113,8 @@ void judge_ews(const struct http_response *response, const struct ews_answer *an
         const char *code =
             answer->response_code != NULL ? answer->response_code : answer->fault_code;
         check_text(check, "ews.fault", code);
-        check_text(check, "ews.message",
-            answer->message != NULL ? answer->message : answer->fault_string);
+        check_text(
+            check, "ews.message", answer->message != NULL ? answer->message : answer->fault_string);
         if (answer->back_off_ms >= 0)
             check_int(check, "ews.back_off_ms", answer->back_off_ms);
         fault_set(&bad, cause, ORIGIN_SOAP, response->status, "SOAP fault %.80s: %.100s",
@@ -134,7 +134,7 @@ static void version_run(struct session *session, struct check *check)
     const struct http_response *response = &session->response;
     struct fault fault;
     bool ok = (response->status == 200 || response->status == 500) &&
-        ews_parse(&session->arena, response->body, response->length, answer, &fault);
+              ews_parse(&session->arena, response->body, response->length, answer, &fault);
     judge_ews(response, ok ? answer : NULL, &fault, check);
     session->parsed = ok ? answer : NULL;
 }
@@ -153,7 +153,7 @@ const struct probe probe_ews_version = {
     .run = version_run,
 };
 
-/* ---- MAILBOX ------------------------------------------------------------------------------------------ */
+/* ---- MAILBOX ---- */
 
 static const struct fact_def folder_facts[] = {
     {"ews.code", FACT_TEXT, "ResponseCode of the first folder that did not open, else NoError"},
@@ -191,8 +191,8 @@ static void fail_code(struct check *check, const char *code, const char *message
     check_fail(check, &fault);
 }
 
-void judge_ews_folders(const struct ews_answer *answer, const char *const *names,
-    struct check *check)
+void judge_ews_folders(
+    const struct ews_answer *answer, const char *const *names, struct check *check)
 {
     if (answer->fault) {
         fail_code(check, answer->response_code, answer->message, "the mailbox");

@@ -18,7 +18,7 @@ void ews_build(struct session *session, const char *mailbox, struct http_request
 /* Outcome and facts; answer NULL with the fault of its parsing. Pure. */
 void judge_ews(const struct http_response *response, const struct ews_answer *answer,
     const struct fault *fault, struct check *check);
-void judge_ews_folders(const struct ews_answer *answer, const char *const *names,
-    struct check *check);
+void judge_ews_folders(
+    const struct ews_answer *answer, const char *const *names, struct check *check);
 
 #endif

@@ -2,6 +2,8 @@
 
 #include <stdio.h>
 
+enum { PATIENCE_MIN_US = 150 * 1000, PATIENCE_MAX_US = 1000 * 1000 };
+
 enum gate_pass gate_ask(struct gate *gate, bool better_is_coming)
 {
     switch (gate->state) {
@@ -20,8 +22,8 @@ enum gate_pass gate_ask(struct gate *gate, bool better_is_coming)
     return GATE_PROVE;
 }
 
-void gate_tell(struct gate *gate, enum gate_verdict verdict, const char *who,
-    const struct fault *fault)
+void gate_tell(
+    struct gate *gate, enum gate_verdict verdict, const char *who, const struct fault *fault)
 {
     switch (verdict) {
     case GATE_PROVED:
@@ -38,4 +40,11 @@ void gate_tell(struct gate *gate, enum gate_verdict verdict, const char *who,
         break;
     }
     snprintf(gate->who, sizeof gate->who, "%s", who);
+}
+
+int64_t gate_patience_us(int64_t own_us)
+{
+    if (own_us < PATIENCE_MIN_US / 3)
+        return PATIENCE_MIN_US;
+    return own_us > PATIENCE_MAX_US / 3 ? PATIENCE_MAX_US : 3 * own_us;
 }

@@ -1,15 +1,17 @@
 /*
- * The credential gate: the password is proved once before anything else may use it, and a run causes at
- * most one failed logon per account. Pure state; the runner does the waiting.
+ * The credential gate: the password is proved once before anything else may use it, and a run
+ * causes at most one failed logon per account. Pure state; the runner does the waiting.
  *
- *   1. A chain reaches AUTH and asks gate_ask(). While the gate is closed and nobody proves, it becomes the
- *      prover (GATE_PROVE), unless a better prover is still on its way (a KDC names the cause of a refusal,
- *      LDAP too, HTTP does not): then it waits (GATE_WAIT) until that one is through or its patience ends.
+ *   1. A chain reaches AUTH and asks gate_ask(). While the gate is closed and nobody proves, it
+ * becomes the prover (GATE_PROVE), unless a better prover is still on its way (a KDC names the
+ * cause of a refusal, LDAP too, HTTP does not): then it waits (GATE_WAIT) until that one is through
+ * or its patience ends.
  *   2. The prover tells the gate what came of it with gate_tell():
- *      GATE_PROVED: all go. GATE_DENIED: nobody goes. GATE_NO_VERDICT, nothing that proves the password was sent: the next chain that
- *      asks becomes the prover. GATE_UNANSWERED, it was sent and no answer came: a wrong password would
- *      already have been counted, so nobody goes.
- *   3. An account that a KDC declares unusable without an attempt (unknown, disabled …) is GATE_DENIED, too.
+ *      GATE_PROVED: all go. GATE_DENIED: nobody goes. GATE_NO_VERDICT, nothing that proves the
+ * password was sent: the next chain that asks becomes the prover. GATE_UNANSWERED, it was sent and
+ * no answer came: a wrong password would already have been counted, so nobody goes.
+ *   3. An account that a KDC declares unusable without an attempt (unknown, disabled …) is
+ * GATE_DENIED, too.
  */
 #ifndef PROBES_GATE_H
 #define PROBES_GATE_H
@@ -22,13 +24,17 @@ enum gate_verdict { GATE_PROVED, GATE_DENIED, GATE_NO_VERDICT, GATE_UNANSWERED }
 
 struct gate {
     enum gate_state state;
-    char who[256];       /* the check that proved, or was refused */
-    struct fault fault;  /* why it is refused */
+    char who[256];      /* the check that proved, or was refused */
+    struct fault fault; /* why it is refused */
 };
 
 enum gate_pass gate_ask(struct gate *gate, bool better_is_coming);
 /* From the prover only. fault may be NULL for GATE_PROVED and GATE_NO_VERDICT. */
-void gate_tell(struct gate *gate, enum gate_verdict verdict, const char *who,
-    const struct fault *fault);
+void gate_tell(
+    struct gate *gate, enum gate_verdict verdict, const char *who, const struct fault *fault);
+
+/* How long a chain that reached AUTH after own_us waits for a better prover: in proportion to its
+ * own way, so that a silent KDC costs the other rows little on any network. */
+int64_t gate_patience_us(int64_t own_us);
 
 #endif

@@ -22,10 +22,10 @@ static const struct fact_def as_facts[] = {
 static bool settles_account(enum cause cause)
 {
     return cause == CAUSE_ACCOUNT_UNKNOWN || cause == CAUSE_ACCOUNT_REVOKED ||
-        cause == CAUSE_ACCOUNT_DISABLED || cause == CAUSE_ACCOUNT_LOCKED ||
-        cause == CAUSE_ACCOUNT_EXPIRED || cause == CAUSE_PASSWORD_EXPIRED ||
-        cause == CAUSE_PASSWORD_MUST_CHANGE || cause == CAUSE_LOGON_HOURS ||
-        cause == CAUSE_LOGON_WORKSTATION;
+           cause == CAUSE_ACCOUNT_DISABLED || cause == CAUSE_ACCOUNT_LOCKED ||
+           cause == CAUSE_ACCOUNT_EXPIRED || cause == CAUSE_PASSWORD_EXPIRED ||
+           cause == CAUSE_PASSWORD_MUST_CHANGE || cause == CAUSE_LOGON_HOURS ||
+           cause == CAUSE_LOGON_WORKSTATION;
 }
 
 static void note_reply(const struct krb_reply *reply, const char *code_key, struct check *check)
@@ -54,7 +54,8 @@ static bool may_ask(struct session *session, struct check *check)
     if (session->settings->anonymous)
         check_settle(check, OUTCOME_SKIPPED, "no logon was asked for (--anonymous)");
     else if (run_krb(session) == NULL)
-        check_settle(check, OUTCOME_SKIPPED, "Kerberos is left out (--auth), or the realm is unknown");
+        check_settle(
+            check, OUTCOME_SKIPPED, "Kerberos is left out (--auth), or the realm is unknown");
     else
         return true;
     check_halt(check);
@@ -86,10 +87,10 @@ static void login(struct session *session, struct check *check, bool prover)
         return;
     /* Errors that are not about the account (skew, encryption types) prove nothing against it. */
     bool about_account = fault.cause == CAUSE_PASSWORD_WRONG || settles_account(fault.cause);
-    enum gate_verdict verdict = !sent ? GATE_NO_VERDICT
-        : !reply.answered             ? GATE_UNANSWERED
-        : about_account               ? GATE_DENIED
-                                      : GATE_NO_VERDICT;
+    enum gate_verdict verdict = !sent             ? GATE_NO_VERDICT
+                                : !reply.answered ? GATE_UNANSWERED
+                                : about_account   ? GATE_DENIED
+                                                  : GATE_NO_VERDICT;
     run_gate_tell(session, verdict, check, &fault);
 }
 
@@ -100,15 +101,15 @@ static void as_run(struct session *session, struct check *check)
     char who[256];
     if (!may_ask(session, check))
         return;
-    if (session->settings->kerberos_cache) {
+    if (session->settings->kerberos_cache && krb_has_ticket(run_krb(session))) {
         check_settle(check, OUTCOME_PASS, "the tickets of the credential cache are used (-k)");
         run_krb_ready(session, &session->connect);
         return;
     }
     net_sock sock = session->sock;
     session->sock = NET_SOCK_NONE;
-    bool usable = krb_ask(run_krb(session), &session->connect, sock, session_limit(session),
-        &reply, &fault);
+    bool usable =
+        krb_ask(run_krb(session), &session->connect, sock, session_limit(session), &reply, &fault);
     note_reply(&reply, "krb.asked", check);
     session_trace(session, '*', "AS-REQ without pre-authentication: %s",
         usable ? "the account is usable" : fault.text);
@@ -147,7 +148,7 @@ const struct probe probe_kerberos_as = {
     .run = as_run,
 };
 
-/* ---- PROTOCOL ----------------------------------------------------------------------------------------- */
+/* ---- PROTOCOL ---- */
 
 static const struct fact_def ticket_facts[] = {
     {"krb.spn", FACT_TEXT, "the service principal asked for"},

@@ -12,7 +12,7 @@ static bool directory_applies(const struct endpoint *endpoint)
     return endpoint_is_directory(endpoint);
 }
 
-/* ---- HTTP column: rootDSE ------------------------------------------------------------------------------ */
+/* ---- HTTP column: rootDSE ---- */
 
 static const struct fact_def rootdse_facts[] = {
     {"ldap.dns_host", FACT_TEXT, "dnsHostName of the domain controller"},
@@ -29,8 +29,8 @@ static const struct fact_def rootdse_facts[] = {
 };
 
 /* GeneralizedTime "20261122120000.0Z" to RFC 3339. */
-static bool parse_time(struct arena *arena, const char *text, const char **ret_rfc3339,
-    int64_t *ret_seconds)
+static bool parse_time(
+    struct arena *arena, const char *text, const char **ret_rfc3339, int64_t *ret_seconds)
 {
     if (text == NULL || strspn(text, "0123456789") < 14)
         return false;
@@ -40,8 +40,8 @@ static bool parse_time(struct arena *arena, const char *text, const char **ret_r
     return rfc3339_parse(coded, ret_seconds);
 }
 
-void judge_rootdse(const struct directory_entry *root, const struct endpoint *endpoint,
-    int64_t now, struct check *check)
+void judge_rootdse(const struct directory_entry *root, const struct endpoint *endpoint, int64_t now,
+    struct check *check)
 {
     struct fault fault;
     const char *time_text;
@@ -65,12 +65,14 @@ void judge_rootdse(const struct directory_entry *root, const struct endpoint *en
     }
     if (endpoint->service == SERVICE_GC && gc != NULL && !text_equal_nocase(gc, "TRUE")) {
         fault_set(&fault, CAUSE_NO_OBJECT, ORIGIN_LDAP, 0,
-            "the port answers but isGlobalCatalogReady is %s: this Global Catalog is not usable", gc);
+            "the port answers but isGlobalCatalogReady is %s: this Global Catalog is not usable",
+            gc);
         check_fail(check, &fault);
         return;
     }
     if (check_fact(check, "ldap.naming_context") == NULL) {
-        check_settle(check, OUTCOME_WARN, "an LDAP server, but its rootDSE is not Active Directory's");
+        check_settle(
+            check, OUTCOME_WARN, "an LDAP server, but its rootDSE is not Active Directory's");
         return;
     }
     check_settle(check, OUTCOME_PASS, "%s speaks LDAP for %s",
@@ -92,8 +94,8 @@ static void rootdse_run(struct session *session, struct check *check)
     session->sock = NET_SOCK_NONE;
     session->tls = NULL;
     if (!directory_open(sock, tls, &session->directory, &fault) ||
-        !directory_search(session->directory, &search, session_limit(session), &session->arena,
-            &found, &fault)) {
+        !directory_search(
+            session->directory, &search, session_limit(session), &session->arena, &found, &fault)) {
         check_fail(check, &fault);
         return;
     }
@@ -119,7 +121,7 @@ const struct probe probe_ldap_rootdse = {
     .run = rootdse_run,
 };
 
-/* ---- AUTH: bind ------------------------------------------------------------------------------------------ */
+/* ---- AUTH: bind ---- */
 
 static const struct fact_def bind_facts[] = {
     {"auth.scheme", FACT_TEXT, "Kerberos (SASL GSSAPI), NTLM (SASL GSS-SPNEGO) or simple"},
@@ -151,10 +153,14 @@ static bool bind_once(struct session *session, bool kerberos, bool *ret_sent, st
     const struct settings *settings = session->settings;
     const uint8_t *end_point = NULL;
     size_t length = session_end_point(session, &end_point);
-    struct sec_target target = {.service = "ldap", .host = session->endpoint.host,
-        .end_point = length > 0 ? end_point : NULL, .end_point_length = length};
-    struct sec_account account = {.user = settings->account, .domain = settings->domain,
-        .secret = settings->secret, .krb = run_krb(session)};
+    struct sec_target target = {.service = "ldap",
+        .host = session->endpoint.host,
+        .end_point = length > 0 ? end_point : NULL,
+        .end_point_length = length};
+    struct sec_account account = {.user = settings->account,
+        .domain = settings->domain,
+        .secret = settings->secret,
+        .krb = run_krb(session)};
     struct secctx *context = NULL;
     *ret_sent = false;
     bool ok =
@@ -188,8 +194,8 @@ static enum gate_verdict bind_verdict(bool ok, bool sent, bool answered, enum ca
         return GATE_NO_VERDICT;
     if (!answered)
         return GATE_UNANSWERED;
-    bool about_connection = cause == CAUSE_STRONG_AUTH_REQUIRED ||
-        cause == CAUSE_CHANNEL_BINDING || cause == CAUSE_LDAP_RESULT || cause == CAUSE_REFERRAL;
+    bool about_connection = cause == CAUSE_STRONG_AUTH_REQUIRED || cause == CAUSE_CHANNEL_BINDING ||
+                            cause == CAUSE_LDAP_RESULT || cause == CAUSE_REFERRAL;
     return about_connection ? GATE_NO_VERDICT : GATE_DENIED;
 }
 
@@ -229,7 +235,7 @@ static void bind_run(struct session *session, struct check *check)
     }
     bool kerberos = pass == GATE_GO && kerberos_ready(session, check);
     bool ntlm = session->settings->secret != NULL &&
-        (session->settings->auth & (AUTH_NTLM | AUTH_NEGOTIATE)) != 0;
+                (session->settings->auth & (AUTH_NTLM | AUTH_NEGOTIATE)) != 0;
     if (!kerberos && !ntlm) {
         if (pass == GATE_PROVE)
             run_gate_tell(session, GATE_NO_VERDICT, check, NULL);

@@ -12,10 +12,9 @@ extern const struct probe probe_ldap_account;
 extern const struct probe probe_ldap_mailbox;
 
 /* Outcomes and facts. Pure. */
-void judge_rootdse(const struct directory_entry *root, const struct endpoint *endpoint,
-    int64_t now, struct check *check);
-void judge_account(const struct directory_result *found, const char *address,
+void judge_rootdse(const struct directory_entry *root, const struct endpoint *endpoint, int64_t now,
     struct check *check);
+void judge_account(const struct directory_result *found, const char *address, struct check *check);
 void judge_mailbox(const struct directory_entry *account, struct check *check);
 
 #endif

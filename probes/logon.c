@@ -30,7 +30,7 @@ static const struct fact_def logon_facts[] = {
     FACT_END,
 };
 
-/* ---- what may be sent where ------------------------------------------------------------------------ */
+/* ---- what may be sent where ---- */
 
 static bool certificate_good(const struct session *session)
 {
@@ -68,7 +68,7 @@ void logon_gate_stopped(struct check *check, const struct fault *why, const char
     check_halt(check);
 }
 
-/* ---- requests -------------------------------------------------------------------------------------- */
+/* ---- requests ---- */
 
 static void build_request(struct session *session, struct http_request *ret_request)
 {
@@ -95,7 +95,8 @@ static void build_request(struct session *session, struct http_request *ret_requ
     *ret_request = (struct http_request){.method = "GET", .target = session->endpoint.path};
 }
 
-/* The request with one Authorization header more; `whole` false: an empty body, for legs before the last. */
+/* The request with one Authorization header more; `whole` false: an empty body, for legs before the
+ * last. */
 static bool send_with(struct session *session, const struct http_request *request,
     const char *authorization, bool whole, struct http_response *ret_response, struct fault *fault)
 {
@@ -114,19 +115,18 @@ static bool send_with(struct session *session, const struct http_request *reques
         leg.body = NULL;
         leg.body_length = 0;
     }
-    bool ok =
-        http_exchange(session->http, &leg, session_limit(session), ret_response, fault);
+    bool ok = http_exchange(session->http, &leg, session_limit(session), ret_response, fault);
     arena_done(&scratch);
     return ok;
 }
 
-/* ---- one attempt ------------------------------------------------------------------------------------- */
+/* ---- one attempt ---- */
 
 struct attempt {
     const char *scheme; /* "NTLM" */
     const char *header; /* "Negotiate" */
     enum sec_mechanism mechanism;
-    bool sent;          /* a proof left this host */
+    bool sent; /* a proof left this host */
 };
 
 static bool server_token(const struct http_response *response, const char *scheme,
@@ -139,7 +139,7 @@ static bool server_token(const struct http_response *response, const char *schem
         challenges_parse(arena, value, list, &count);
     const struct challenge *challenge = challenge_find(list, count, scheme);
     return challenge != NULL && challenge->token != NULL &&
-        base64_decode(arena, challenge->token, strlen(challenge->token), ret_token, ret_length);
+           base64_decode(arena, challenge->token, strlen(challenge->token), ret_token, ret_length);
 }
 
 static void note_challenge(const struct ntlm_challenge *challenge,
@@ -170,10 +170,14 @@ static bool exchange_tokens(struct session *session, const struct http_request *
     bool ok = false, done = false;
 
     size_t end_point_length = session_end_point(session, &end_point);
-    struct sec_target target = {.service = "HTTP", .host = session->endpoint.host,
-        .end_point = end_point_length > 0 ? end_point : NULL, .end_point_length = end_point_length};
-    struct sec_account account = {.user = settings->account, .domain = settings->domain,
-        .secret = settings->secret, .krb = run_krb(session)};
+    struct sec_target target = {.service = "HTTP",
+        .host = session->endpoint.host,
+        .end_point = end_point_length > 0 ? end_point : NULL,
+        .end_point_length = end_point_length};
+    struct sec_account account = {.user = settings->account,
+        .domain = settings->domain,
+        .secret = settings->secret,
+        .krb = run_krb(session)};
     if (!secctx_new(attempt->mechanism, &target, &account, &context, fault))
         goto out;
     for (int leg = 0; leg < LEGS_MAX; leg++) {
@@ -201,8 +205,8 @@ static bool exchange_tokens(struct session *session, const struct http_request *
             goto out;
         }
     }
-    fault_set(fault, CAUSE_MALFORMED, ORIGIN_HTTP, 401, "%s does not come to an end",
-        attempt->scheme);
+    fault_set(
+        fault, CAUSE_MALFORMED, ORIGIN_HTTP, 401, "%s does not come to an end", attempt->scheme);
 out:
     secctx_free(context);
     arena_done(&scratch);
@@ -255,7 +259,7 @@ static bool try_attempt(struct session *session, const struct http_request *requ
     return exchange_tokens(session, request, attempt, check, ret_response, fault);
 }
 
-/* ---- choosing ------------------------------------------------------------------------------------------ */
+/* ---- choosing ---- */
 
 static bool offers(const struct session *session, const char *scheme)
 {
@@ -288,7 +292,7 @@ static bool password_attempt(const struct session *session, struct attempt *ret_
     else if ((settings->auth & AUTH_NEGOTIATE) != 0 && offers(session, "Negotiate"))
         *ret_attempt = (struct attempt){"NTLM", "Negotiate", SEC_NTLM, false};
     else if ((settings->auth & AUTH_BASIC) != 0 && settings->allow_basic &&
-        offers(session, "Basic"))
+             offers(session, "Basic"))
         *ret_attempt = (struct attempt){"Basic", "Basic", SEC_NTLM, false};
     else
         return false;
@@ -298,8 +302,8 @@ static bool password_attempt(const struct session *session, struct attempt *ret_
 static bool bearer_attempt(const struct session *session, struct attempt *ret_attempt)
 {
     *ret_attempt = (struct attempt){"Bearer", "Bearer", SEC_NTLM, false};
-    return session->settings->token != NULL &&
-        (session->settings->auth & AUTH_BEARER) != 0 && offers(session, "Bearer");
+    return session->settings->token != NULL && (session->settings->auth & AUTH_BEARER) != 0 &&
+           offers(session, "Bearer");
 }
 
 static void fail_no_scheme(struct session *session, struct check *check)
@@ -317,10 +321,10 @@ static void fail_no_scheme(struct session *session, struct check *check)
     check_fail(check, &fault);
 }
 
-/* ---- the check ---------------------------------------------------------------------------------------- */
+/* ---- the check ---- */
 
-static void keep_response(struct session *session, struct http_response *response,
-    const char *scheme)
+static void keep_response(
+    struct session *session, struct http_response *response, const char *scheme)
 {
     http_response_done(&session->response);
     session->response = *response;
@@ -371,8 +375,8 @@ static bool try_kerberos(struct session *session, const struct http_request *req
         settle_logged_on(session, check, &attempt, response);
         return true;
     }
-    check_text(check, "auth.kerberos",
-        ok ? "the server refuses the Kerberos ticket (401)" : fault.text);
+    check_text(
+        check, "auth.kerberos", ok ? "the server refuses the Kerberos ticket (401)" : fault.text);
     struct attempt next;
     if (ok || fault.cause == CAUSE_TICKET_REFUSED || fault.cause == CAUSE_CLOCK_SKEW) {
         if (password_attempt(session, &next))
@@ -461,7 +465,7 @@ static void logon_run(struct session *session, struct check *check)
 static bool logon_applies(const struct endpoint *endpoint)
 {
     return endpoint->port != 80 &&
-        (endpoint->service == SERVICE_AUTODISCOVER || endpoint->service == SERVICE_EWS);
+           (endpoint->service == SERVICE_AUTODISCOVER || endpoint->service == SERVICE_EWS);
 }
 
 const struct probe probe_http_logon = {

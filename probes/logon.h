@@ -3,8 +3,8 @@
  *
  *   1. Where credentials may not go (trust, certificate, --anonymous) the check is SKIPPED.
  *   2. The gate says whether the password may be used.
- *   3. Kerberos first, where the name has a service ticket; a refused ticket costs no logon, so NTLM may
- *      follow on the same connection. Then Bearer, NTLM, and Basic where it is allowed.
+ *   3. Kerberos first, where the name has a service ticket; a refused ticket costs no logon, so
+ * NTLM may follow on the same connection. Then Bearer, NTLM, and Basic where it is allowed.
  *   4. The last leg carries the real request of the service, whose answer is PROTOCOL's.
  */
 #ifndef PROBES_LOGON_H
@@ -14,13 +14,14 @@
 
 extern const struct probe probe_http_logon;
 
-/* Why this chain must not send credentials, settled as SKIPPED (halting); false: it may. Shared by every
- * probe that logs on. */
+/* Why this chain must not send credentials, settled as SKIPPED (halting); false: it may. Shared by
+ * every probe that logs on. */
 bool logon_forbidden(struct session *session, struct check *check);
 /* Settles SKIPPED "the password was refused by …" (or ERROR when the run ended). */
 void logon_gate_stopped(struct check *check, const struct fault *why, const char *who);
 
-/* One more request on a connection that has logged on, with a fresh token where the scheme wants one. */
+/* One more request on a connection that has logged on, with a fresh token where the scheme wants
+ * one. */
 bool logon_exchange(struct session *session, const struct http_request *request,
     struct http_response *ret_response, struct fault *fault);
 

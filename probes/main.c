@@ -1,5 +1,6 @@
 /*
- * The program: commands, secrets, signals, and the only writing to streams besides the renderers' buffers.
+ * The program: commands, secrets, signals, and the only writing to streams besides the renderers'
+ * buffers.
  */
 #include <signal.h>
 #include <stdio.h>
@@ -24,7 +25,7 @@ enum { EXIT_UNKNOWN = 3 };
 
 static volatile sig_atomic_t caught_signal;
 
-/* ---- complaints ------------------------------------------------------------------------------- */
+/* ---- complaints ---- */
 
 static int complain(const struct fault *fault)
 {
@@ -35,7 +36,7 @@ static int complain(const struct fault *fault)
     return EXIT_UNKNOWN;
 }
 
-/* ---- output ------------------------------------------------------------------------------------- */
+/* ---- output ---- */
 
 static bool write_stdout(const char *bytes, size_t length)
 {
@@ -45,8 +46,8 @@ static bool write_stdout(const char *bytes, size_t length)
     return false;
 }
 
-static bool write_output(const struct survey *survey, const struct options *options,
-    const struct output *output)
+static bool write_output(
+    const struct survey *survey, const struct options *options, const struct output *output)
 {
     const struct renderer *renderer = renderer_find(output->format);
     struct render_style style = terminal_style(1, options->color);
@@ -98,7 +99,7 @@ static bool check_formats(const struct options *options, struct fault *fault)
     return true;
 }
 
-/* ---- what happens meanwhile ---------------------------------------------------------------------- */
+/* ---- what happens meanwhile ---- */
 
 static void trace(void *context, const char *check, char direction, const char *line)
 {
@@ -133,7 +134,7 @@ static void catch_signals(void)
     signal(SIGPIPE, SIG_IGN);
 }
 
-/* ---- check, probe -------------------------------------------------------------------------------- */
+/* ---- check, probe ---- */
 
 static bool read_secrets(struct options *options, struct fault *fault)
 {
@@ -255,7 +256,7 @@ static int run_check_command(struct options *options)
     return code;
 }
 
-/* ---- commands without a network -------------------------------------------------------------------- */
+/* ---- commands without a network ---- */
 
 static bool load_survey(const char *path, struct survey *ret_survey, struct fault *fault)
 {
@@ -372,7 +373,8 @@ static int run_command(struct options *options)
     case COMMAND_LIST:
         return run_list();
     case COMMAND_VERSION:
-        return printf("exreach %s\n", EXREACH_VERSION) > 0 && fflush(stdout) == 0 ? 0 : EXIT_UNKNOWN;
+        return printf("exreach %s\n", EXREACH_VERSION) > 0 && fflush(stdout) == 0 ? 0
+                                                                                  : EXIT_UNKNOWN;
     case COMMAND_HELP:
         break;
     }

@@ -3,6 +3,19 @@
 #include <stdio.h>
 #include <string.h>
 
+enum { PATIENCE_MS = 200 }; /* for the slower resolvers, after the first good answer */
+
+struct name_answer *name_ask(const struct net_address *resolvers, size_t count, const char *name,
+    enum dns_type type, struct net_limit limit, struct arena *arena)
+{
+    struct dns_answer *raw = arena_alloc(arena, count * sizeof *raw);
+    struct name_answer *answers = arena_alloc(arena, count * sizeof *answers);
+    dns_ask(resolvers, count, name, type, limit, PATIENCE_MS, arena, raw);
+    for (size_t i = 0; i < count; i++)
+        answers[i] = (struct name_answer){name, type, resolvers[i], raw[i]};
+    return answers;
+}
+
 static const struct fact_def name_facts[] = {
     {"dns.name", FACT_TEXT, "the name that was asked for"},
     {"dns.type", FACT_TEXT, "record type of the question"},
@@ -38,8 +51,8 @@ void judge_name(const struct name_answer *answer, struct check *check)
         check_settle(check, OUTCOME_PASS, "%s has %zu address%s", answer->name, dns->count,
             dns->count == 1 ? "" : "es");
     else
-        check_settle(check, OUTCOME_SKIPPED, "%s says that the service is not offered here",
-            answer->name);
+        check_settle(
+            check, OUTCOME_SKIPPED, "%s says that the service is not offered here", answer->name);
     if (!addresses)
         check_halt(check);
 }
@@ -68,7 +81,7 @@ const struct probe probe_dns_name = {
     .run = name_run,
 };
 
-/* ---- resolvers ---------------------------------------------------------------------------------- */
+/* ---- resolvers ---- */
 
 static const struct fact_def resolver_facts[] = {
     {"dns.rcode", FACT_INT, "worst response code seen; -1: some question had no answer"},
@@ -93,8 +106,8 @@ static void note_srv(struct check *check, const struct lookup *lookup)
         check_add(check, "dns.missing", lookup->name);
 }
 
-void judge_resolver(const struct survey *survey, const struct endpoint *endpoint,
-    struct check *check)
+void judge_resolver(
+    const struct survey *survey, const struct endpoint *endpoint, struct check *check)
 {
     char resolver[80];
     int64_t questions = 0, answered = 0, trouble = 0;
@@ -127,8 +140,9 @@ void judge_resolver(const struct survey *survey, const struct endpoint *endpoint
         return;
     }
     if (trouble > 0) {
-        check_settle(check, OUTCOME_WARN, "%lld of %lld questions got no usable answer, %s first: %s",
-            (long long)trouble, (long long)questions, first_bad->name, first_bad->fault.text);
+        check_settle(check, OUTCOME_WARN,
+            "%lld of %lld questions got no usable answer, %s first: %s", (long long)trouble,
+            (long long)questions, first_bad->name, first_bad->fault.text);
         check->fault = first_bad->fault;
         return;
     }

@@ -39,13 +39,13 @@ void note_server(const struct http_response *response, struct check *check)
     check_text(check, "http.server", http_header(response, "Server"));
     check_text(check, "node", http_header(response, "X-FEServer"));
     check_text(check, "http.request_id", http_header(response, "request-id"));
-    check_text(check, "http.back_end",
-        back_end != NULL ? back_end : http_header(response, "X-BEServer"));
+    check_text(
+        check, "http.back_end", back_end != NULL ? back_end : http_header(response, "X-BEServer"));
     for (size_t i = 0; i < sizeof failures / sizeof failures[0]; i++) {
         const char *value = http_header(response, failures[i]);
         if (value != NULL)
-            check_text(check, "http.failure",
-                arena_printf(&check->arena, "%s: %s", failures[i], value));
+            check_text(
+                check, "http.failure", arena_printf(&check->arena, "%s: %s", failures[i], value));
     }
     if (version != NULL && build_parse(version, &build)) {
         check_text(check, "exchange.build", version);
@@ -60,7 +60,8 @@ static const struct {
     {400, "the server finds the request bad (often: headers too long, a large Kerberos ticket)"},
     {401, "the server wants a logon"},
     {403, "the server forbids this path (SSL required, a blocked protocol, or a rule before it)"},
-    {404, "there is no such path on this server: not Exchange, or the virtual directory is missing"},
+    {404,
+        "there is no such path on this server: not Exchange, or the virtual directory is missing"},
     {405, "the method is not allowed: something before Exchange filters it"},
     {407, "a forward proxy wants its own logon"},
     {413, "the request is too large for the server"},
@@ -69,7 +70,8 @@ static const struct {
     {500, "the application failed"},
     {501, "the method is not implemented: something before Exchange filters it"},
     {502, "a gateway before Exchange got no good answer from it"},
-    {503, "the service is unavailable: application pool stopped, component inactive, or no node left"},
+    {503, "the service is unavailable: application pool stopped, component inactive, or no node "
+          "left"},
     {504, "a gateway before Exchange got no answer from it in time"},
 };
 
@@ -82,7 +84,7 @@ const char *status_meaning(int status)
     return "this is not the answer of this service";
 }
 
-/* ---- the anonymous request ------------------------------------------------------------------------ */
+/* ---- the anonymous request ---- */
 
 bool offer_begin(struct session *session, struct fault *fault)
 {
@@ -100,8 +102,8 @@ static bool is_redirect(int status)
     return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
 }
 
-static void judge_redirect(const struct endpoint *endpoint, const char *location,
-    struct check *check)
+static void judge_redirect(
+    const struct endpoint *endpoint, const char *location, struct check *check)
 {
     struct owa_location place = owa_classify(&check->arena, location, endpoint->host);
     struct fault fault;
@@ -127,8 +129,8 @@ static void judge_redirect(const struct endpoint *endpoint, const char *location
     check_fail(check, &fault);
 }
 
-static void judge_success(const struct endpoint *endpoint, const struct http_response *response,
-    struct check *check)
+static void judge_success(
+    const struct endpoint *endpoint, const struct http_response *response, struct check *check)
 {
     struct fault fault;
     const char *type = http_header(response, "Content-Type");
@@ -160,8 +162,8 @@ void judge_offer(const struct endpoint *endpoint, const struct http_response *re
         return;
     }
     if (endpoint->port == 80) {
-        check_settle(check, OUTCOME_SKIPPED, "plain HTTP answers %d: no redirect is offered here",
-            status);
+        check_settle(
+            check, OUTCOME_SKIPPED, "plain HTTP answers %d: no redirect is offered here", status);
         check_halt(check);
         return;
     }
@@ -185,14 +187,14 @@ void judge_offer(const struct endpoint *endpoint, const struct http_response *re
     check_fail(check, &fault);
 }
 
-/* A guessed host, or the web server of the domain itself, is Exchange only if it shows it: neither gets
- * credentials otherwise. */
+/* A guessed host, or the web server of the domain itself, is Exchange only if it shows it: neither
+ * gets credentials otherwise. */
 static bool must_show_exchange(const struct session *session)
 {
     const struct endpoint *endpoint = &session->endpoint;
     return endpoint->sources == 1u << SOURCE_GUESS ||
-        (endpoint->service == SERVICE_AUTODISCOVER && endpoint->candidate &&
-            strcmp(endpoint->host, session->settings->mail_domain) == 0);
+           (endpoint->service == SERVICE_AUTODISCOVER && endpoint->candidate &&
+               strcmp(endpoint->host, session->settings->mail_domain) == 0);
 }
 
 static bool offers(const struct session *session, const char *scheme)
@@ -215,10 +217,10 @@ static void offer_run(struct session *session, struct check *check)
     }
     const char *value;
     for (size_t i = 0; (value = http_header_nth(&response, "WWW-Authenticate", i)) != NULL; i++)
-        challenges_parse(
-            &session->arena, value, session->challenges, &session->challenge_count);
+        challenges_parse(&session->arena, value, session->challenges, &session->challenge_count);
     session->exchange_seen = response_shows_exchange(&response);
-    judge_offer(&session->endpoint, &response, session->challenges, session->challenge_count, check);
+    judge_offer(
+        &session->endpoint, &response, session->challenges, session->challenge_count, check);
     if (check->outcome == OUTCOME_PASS && must_show_exchange(session) && !session->exchange_seen) {
         check_settle(check, OUTCOME_SKIPPED,
             "a web server answers, but nothing shows that it is Exchange: it gets no credentials");
@@ -249,7 +251,7 @@ const struct probe probe_http_offer = {
     .run = offer_run,
 };
 
-/* ---- health page ------------------------------------------------------------------------------------ */
+/* ---- health page ---- */
 
 static const struct fact_def health_facts[] = {
     {"health.status", FACT_INT, "HTTP status of healthcheck.htm"},
@@ -257,8 +259,8 @@ static const struct fact_def health_facts[] = {
     FACT_END,
 };
 
-void judge_health(const struct endpoint *endpoint, const struct http_response *response,
-    struct check *check)
+void judge_health(
+    const struct endpoint *endpoint, const struct http_response *response, struct check *check)
 {
     (void)endpoint;
     check_int(check, "health.status", response->status);

@@ -1,5 +1,6 @@
 /*
- * What an HTTP service offers without credentials: status, schemes, product, build, node, health page.
+ * What an HTTP service offers without credentials: status, schemes, product, build, node, health
+ * page.
  */
 #ifndef PROBES_OFFER_H
 #define PROBES_OFFER_H
@@ -15,8 +16,8 @@ bool offer_begin(struct session *session, struct fault *fault);
 /* Outcome and facts of the anonymous answer; challenges as parsed from it. Pure. */
 void judge_offer(const struct endpoint *endpoint, const struct http_response *response,
     const struct challenge *challenges, size_t count, struct check *check);
-void judge_health(const struct endpoint *endpoint, const struct http_response *response,
-    struct check *check);
+void judge_health(
+    const struct endpoint *endpoint, const struct http_response *response, struct check *check);
 
 /* Headers that only Exchange (or what emulates it) sends. */
 bool response_shows_exchange(const struct http_response *response);
@@ -25,14 +26,16 @@ const char *status_meaning(int status);
 /* Facts every HTTP answer may bring: build, node, server; the probe must declare them. */
 void note_server(const struct http_response *response, struct check *check);
 /* For the fact arrays of probes that call note_server(). */
-#define SERVER_FACTS                                                                               \
-    {"http.status", FACT_INT, "HTTP status"},                                                      \
-        {"http.server", FACT_TEXT, "Server header"},                                               \
-        {"exchange.build", FACT_TEXT, "build the answer names (X-OWA-Version and others)"},        \
-        {"exchange.product", FACT_TEXT, "name of that build"},                                     \
-        {"node", FACT_TEXT, "the server behind the name that answered (X-FEServer)"},              \
-        {"http.back_end", FACT_TEXT, "the mailbox server the front end chose (X-CalculatedBETarget)"}, \
-        {"http.failure", FACT_TEXT, "X-FailureContext, X-CasErrorCode or X-OWA-Error"},            \
-        {"http.request_id", FACT_TEXT, "request-id, to find the request in the server's logs"}
+#define SERVER_FACTS                                                                         \
+    {"http.status", FACT_INT, "HTTP status"}, {"http.server", FACT_TEXT, "Server header"},   \
+        {"exchange.build", FACT_TEXT, "build the answer names (X-OWA-Version and others)"},  \
+        {"exchange.product", FACT_TEXT, "name of that build"},                               \
+        {"node", FACT_TEXT, "the server behind the name that answered (X-FEServer)"},        \
+        {"http.back_end", FACT_TEXT,                                                         \
+            "the mailbox server the front end chose (X-CalculatedBETarget)"},                \
+        {"http.failure", FACT_TEXT, "X-FailureContext, X-CasErrorCode or X-OWA-Error"},      \
+    {                                                                                        \
+        "http.request_id", FACT_TEXT, "request-id, to find the request in the server's logs" \
+    }
 
 #endif

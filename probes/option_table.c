@@ -24,10 +24,9 @@ static bool usage(struct fault *fault, const char *format, ...)
     return fault_set(fault, CAUSE_INTERNAL, ORIGIN_EXREACH, 0, "%s", text);
 }
 
-/* ---- values --------------------------------------------------------------------------------------- */
+/* ---- values ---- */
 
-static bool add_word(struct words *words, const char *word, const char *option,
-    struct fault *fault)
+static bool add_word(struct words *words, const char *word, const char *option, struct fault *fault)
 {
     if (words->count == SETTINGS_WORDS)
         return usage(fault, "--%s: too many values, at %s", option, word);
@@ -84,7 +83,7 @@ static bool add_place(struct options *options, struct places *places, const char
     return true;
 }
 
-/* ---- options, in the order of --help -------------------------------------------------------------------- */
+/* ---- options, in the order of --help ---- */
 
 static bool set_user(struct options *options, const char *value, struct fault *fault)
 {
@@ -159,10 +158,9 @@ static bool set_dns(struct options *options, const char *value, struct fault *fa
     if (!parse_place(&options->arena, value, "dns", &place, fault))
         return false;
     uint16_t port = place.port != 0 ? place.port : 53;
-    if (!net_address_parse(
-            place.host, port, &settings->resolvers[settings->resolver_count]))
-        return usage(fault, "--dns: \"%s\" is no address; a resolver is named by its address",
-            value);
+    if (!net_address_parse(place.host, port, &settings->resolvers[settings->resolver_count]))
+        return usage(
+            fault, "--dns: \"%s\" is no address; a resolver is named by its address", value);
     settings->resolver_count++;
     return true;
 }
@@ -200,7 +198,7 @@ static bool set_allow_host(struct options *options, const char *value, struct fa
 {
     struct place place;
     return parse_place(&options->arena, value, "allow-host", &place, fault) &&
-        add_word(&options->settings.allow_hosts, place.host, "allow-host", fault);
+           add_word(&options->settings.allow_hosts, place.host, "allow-host", fault);
 }
 
 static bool set_allow_basic(struct options *options, const char *value, struct fault *fault)
@@ -276,8 +274,8 @@ static bool set_seconds(const char *value, const char *option, int *ret_ms, stru
     char *end;
     double seconds = strtod(value, &end);
     if (end == value || *end != '\0' || !(seconds >= 0.1 && seconds <= 3600))
-        return usage(fault, "--%s: \"%s\" is not a number of seconds from 0.1 to 3600", option,
-            value);
+        return usage(
+            fault, "--%s: \"%s\" is not a number of seconds from 0.1 to 3600", option, value);
     *ret_ms = (int)(seconds * 1000);
     return true;
 }
@@ -318,9 +316,8 @@ static bool set_format(struct options *options, const char *value, struct fault 
         return usage(fault, "--format: too many values, at %s", value);
     if (equals != NULL && equals[1] == '\0')
         return usage(fault, "--format: \"%s\" names no file", value);
-    options->outputs[options->output_count++] =
-        (struct output){arena_strndup(&options->arena, value, length),
-            equals != NULL ? equals + 1 : NULL};
+    options->outputs[options->output_count++] = (struct output){
+        arena_strndup(&options->arena, value, length), equals != NULL ? equals + 1 : NULL};
     return true;
 }
 
@@ -414,8 +411,7 @@ const struct option option_table[] = {
         "credentials may go to this host although discovery alone would not allow it (repeatable)"},
     {"allow-basic", 0, NULL, FOR_RUNS, set_allow_basic,
         "Basic may be used where nothing better is offered"},
-    {"auth", 0, "LIST", FOR_RUNS, set_auth,
-        "only these: kerberos, negotiate, ntlm, basic, bearer"},
+    {"auth", 0, "LIST", FOR_RUNS, set_auth, "only these: kerberos, negotiate, ntlm, basic, bearer"},
     {"only", 0, "LIST", FOR_RUNS, set_only, "probes by id or family; see `exreach list`"},
     {"skip", 0, "LIST", FOR_RUNS, set_skip, "leave these probes or families out"},
     {"profile", 0, "NAME", FOR_RUNS, set_profile,
@@ -427,7 +423,8 @@ const struct option option_table[] = {
     {"format", 'f', "FMT[=FILE]", FOR_ALL, set_format, "text (default) or json; repeatable"},
     {"save", 0, "FILE", FOR_RUNS, set_save, "the survey as JSON (same as -f json=FILE)"},
     {"insecure", 0, NULL, FOR_RUNS, set_insecure,
-        "a certificate that does not verify is a warning and the chain goes on, without credentials"},
+        "a certificate that does not verify is a warning and the chain goes on, without "
+        "credentials"},
     {"redact", 0, NULL, FOR_ALL, set_redact,
         "names, addresses and mailboxes are replaced by stable tokens in every output"},
     {"verbose", 'v', NULL, FOR_RUNS, set_verbose,

@@ -39,32 +39,32 @@ static int command_row(enum command command)
     return -1;
 }
 
-/* ---- parsing ------------------------------------------------------------------------------------------ */
+/* ---- parsing ---- */
 
 static const struct option *find_option(const char *word, size_t length, char letter)
 {
     for (const struct option *option = option_table; option->name != NULL; option++) {
         bool by_name = word != NULL && strlen(option->name) == length &&
-            strncmp(option->name, word, length) == 0;
+                       strncmp(option->name, word, length) == 0;
         if (by_name || (letter != 0 && option->letter == letter))
             return option;
     }
     return NULL;
 }
 
-static bool apply(struct options *options, const struct option *option, const char *value,
-    struct fault *fault)
+static bool apply(
+    struct options *options, const struct option *option, const char *value, struct fault *fault)
 {
     int row = command_row(options->command);
     if (row >= 0 && (commands[row].options & option->commands) == 0)
-        return fault_set(fault, CAUSE_INTERNAL, ORIGIN_EXREACH, 0,
-            "--%s does not go with \"%s\"", option->name, commands[row].name);
+        return fault_set(fault, CAUSE_INTERNAL, ORIGIN_EXREACH, 0, "--%s does not go with \"%s\"",
+            option->name, commands[row].name);
     return option->set(options, value, fault);
 }
 
 /* --name, --name=value, --name value */
-static bool parse_long(struct options *options, const char *word, const char *next, int *used,
-    struct fault *fault)
+static bool parse_long(
+    struct options *options, const char *word, const char *next, int *used, struct fault *fault)
 {
     size_t length = strcspn(word, "=");
     const struct option *option = find_option(word, length, 0);
@@ -73,21 +73,21 @@ static bool parse_long(struct options *options, const char *word, const char *ne
             "unknown option --%.*s; see exreach --help", (int)(length < 60 ? length : 60), word);
     const char *value = word[length] == '=' ? word + length + 1 : NULL;
     if (option->value == NULL && value != NULL)
-        return fault_set(fault, CAUSE_INTERNAL, ORIGIN_EXREACH, 0, "--%s takes no value",
-            option->name);
+        return fault_set(
+            fault, CAUSE_INTERNAL, ORIGIN_EXREACH, 0, "--%s takes no value", option->name);
     if (option->value != NULL && value == NULL) {
         value = next;
         *used = 1;
     }
     if (option->value != NULL && value == NULL)
-        return fault_set(fault, CAUSE_INTERNAL, ORIGIN_EXREACH, 0, "--%s wants %s", option->name,
-            option->value);
+        return fault_set(
+            fault, CAUSE_INTERNAL, ORIGIN_EXREACH, 0, "--%s wants %s", option->name, option->value);
     return apply(options, option, value, fault);
 }
 
 /* -v, -vv, -f json, -fjson */
-static bool parse_short(struct options *options, const char *word, const char *next, int *used,
-    struct fault *fault)
+static bool parse_short(
+    struct options *options, const char *word, const char *next, int *used, struct fault *fault)
 {
     for (; *word != '\0'; word++) {
         const struct option *option = find_option(NULL, 0, *word);
@@ -102,8 +102,8 @@ static bool parse_short(struct options *options, const char *word, const char *n
         const char *value = word[1] != '\0' ? word + 1 : next;
         *used = word[1] == '\0';
         if (value == NULL)
-            return fault_set(fault, CAUSE_INTERNAL, ORIGIN_EXREACH, 0, "-%c wants %s", *word,
-                option->value);
+            return fault_set(
+                fault, CAUSE_INTERNAL, ORIGIN_EXREACH, 0, "-%c wants %s", *word, option->value);
         return apply(options, option, value, fault);
     }
     return true;
@@ -115,7 +115,12 @@ static void defaults(struct options *options)
     options->settings = (struct settings){
         .auth = AUTH_KERBEROS | AUTH_NEGOTIATE | AUTH_NTLM | AUTH_BASIC | AUTH_BEARER,
         .profile = PROFILE_MAPI_CDO,
-        .user = "", .account = "", .domain = "", .realm = "", .mail_domain = "", .address = "",
+        .user = "",
+        .account = "",
+        .domain = "",
+        .realm = "",
+        .mail_domain = "",
+        .address = "",
         .timeout_ms = 10 * 1000,
         .deadline_ms = 60 * 1000,
         .jobs = 32,
@@ -187,7 +192,7 @@ void options_done(struct options *options)
     arena_done(&options->arena);
 }
 
-/* ---- help ----------------------------------------------------------------------------------------------- */
+/* ---- help ---- */
 
 static char *append(struct arena *arena, char *text, const char *more)
 {
@@ -198,9 +203,8 @@ static char *add_option(struct arena *arena, char *text, const struct option *op
 {
     char left[64];
     snprintf(left, sizeof left, "%c%c%s--%s%s%s", option->letter != 0 ? '-' : ' ',
-        option->letter != 0 ? option->letter : ' ', option->letter != 0 ? ", " : "  ",
-        option->name, option->value != NULL ? " " : "",
-        option->value != NULL ? option->value : "");
+        option->letter != 0 ? option->letter : ' ', option->letter != 0 ? ", " : "  ", option->name,
+        option->value != NULL ? " " : "", option->value != NULL ? option->value : "");
     text = append(arena, text, arena_printf(arena, "  %-28s", left));
     if (strlen(left) > 28)
         text = append(arena, text, arena_printf(arena, "\n%30s", ""));
@@ -243,7 +247,7 @@ char *options_help(struct arena *arena, enum command command)
         "usage, or our own\ntrouble); 130 and 143 interrupted.\n");
 }
 
-/* ---- target --------------------------------------------------------------------------------------------- */
+/* ---- target ---- */
 
 static bool has_control(const char *text)
 {
@@ -267,16 +271,16 @@ bool settings_set_target(struct settings *settings, struct arena *arena, const c
 {
     char domain[DNS_NAME_SIZE];
     if (has_control(address))
-        return fault_set(fault, CAUSE_INTERNAL, ORIGIN_EXREACH, 0,
-            "the address has a control character in it");
+        return fault_set(
+            fault, CAUSE_INTERNAL, ORIGIN_EXREACH, 0, "the address has a control character in it");
     const char *at = strrchr(address, '@');
     if (at == NULL || at == address || at[1] == '\0')
         return fault_set(fault, CAUSE_INTERNAL, ORIGIN_EXREACH, 0,
             "\"%.80s\" is no e-mail address: it needs a part before and a domain behind its @",
             address);
     if (strlen(address) > 254 || strpbrk(address, " <>\"(),;:\\") != NULL)
-        return fault_set(fault, CAUSE_INTERNAL, ORIGIN_EXREACH, 0,
-            "\"%.80s\" is no e-mail address", address);
+        return fault_set(
+            fault, CAUSE_INTERNAL, ORIGIN_EXREACH, 0, "\"%.80s\" is no e-mail address", address);
     if (!dns_normalize(at + 1, domain, NULL) || strchr(domain, '.') == NULL)
         return fault_set(fault, CAUSE_INTERNAL, ORIGIN_EXREACH, 0,
             "\"%.80s\": the part behind the @ is no domain", address);

@@ -28,11 +28,11 @@ struct output {
 
 struct options {
     enum command command;
-    bool help;             /* --help of the command */
+    bool help; /* --help of the command */
     const char *arguments[2];
     size_t argument_count;
     struct output outputs[OUTPUTS_MAX];
-    size_t output_count;   /* 0: text on standard output */
+    size_t output_count; /* 0: text on standard output */
     const char *password_file;
     const char *token_file;
     bool quiet;
@@ -47,8 +47,8 @@ bool options_parse(int argc, char **argv, struct options *ret_options, struct fa
 void options_done(struct options *options);
 /* Usage of a command, from the same table that parses; COMMAND_HELP: of the program. */
 char *options_help(struct arena *arena, enum command command);
-/* Splits and checks an e-mail address; fills settings->address, mail_domain, and account, domain, realm
- * from user (NULL or "": the address). */
+/* Splits and checks an e-mail address; fills settings->address, mail_domain, and account, domain,
+ * realm from user (NULL or "": the address). */
 bool settings_set_target(struct settings *settings, struct arena *arena, const char *address,
     const char *user, struct fault *fault);
 

@@ -19,7 +19,7 @@ static const char *const place_names[] = {
     [OWA_NOWHERE] = "nowhere",
 };
 
-/* ---- AUTH ------------------------------------------------------------------------------------------- */
+/* ---- AUTH ---- */
 
 static const struct fact_def logon_facts[] = {
     {"auth.scheme", FACT_TEXT, "forms"},
@@ -27,7 +27,8 @@ static const struct fact_def logon_facts[] = {
     {"auth.prover", FACT_BOOL, "this check was the first to use the password"},
     {"auth.status", FACT_INT, "HTTP status of the answer to the form"},
     {"owa.place", FACT_TEXT, "where the logon leads: inside, logon form, language selection …"},
-    {"owa.reason", FACT_INT, "reason= of the logon form: 2 bad credentials, 5 and 6 blocked by rules"},
+    {"owa.reason", FACT_INT,
+        "reason= of the logon form: 2 bad credentials, 5 and 6 blocked by rules"},
     {"owa.location", FACT_TEXT, "the redirect itself"},
     SERVER_FACTS,
     FACT_END,
@@ -89,8 +90,8 @@ void judge_owa_logon(const struct http_response *response, const struct owa_loca
             "the password was right but has expired or must be changed");
         return;
     case OWA_LOGON:
-        snprintf(words, sizeof words, "the logon form comes back, reason %d: %s",
-            location->reason, reason_meaning(location->reason));
+        snprintf(words, sizeof words, "the logon form comes back, reason %d: %s", location->reason,
+            reason_meaning(location->reason));
         fail_logon(check, location->reason >= 5 ? CAUSE_ACCESS_DENIED : CAUSE_LOGON_REFUSED,
             location->reason, words);
         return;
@@ -113,17 +114,20 @@ static bool post_form(struct session *session, struct http_response *ret_respons
     struct arena scratch = {0};
     const char *destination = arena_printf(&scratch, "https://%s%s%s/owa/", session->endpoint.host,
         session->endpoint.port == 443 ? "" : ":",
-        session->endpoint.port == 443 ? ""
-                                      : arena_printf(&scratch, "%u", session->endpoint.port));
-    char *form = owa_form(
-        &scratch, destination, settings->user, secret_text(settings->secret));
+        session->endpoint.port == 443 ? "" : arena_printf(&scratch, "%u", session->endpoint.port));
+    char *form = owa_form(&scratch, destination, settings->user, secret_text(settings->secret));
     struct http_header headers[] = {
         {"Content-Type", "application/x-www-form-urlencoded"},
         {"Cookie", "PBack=0"}, /* without it the form comes back without a word */
     };
-    struct http_request request = {.method = "POST", .target = "/owa/auth.owa",
-        .headers = headers, .header_count = 2, .body = form, .body_length = strlen(form),
-        .credentials = true, .body_max = 256 * 1024};
+    struct http_request request = {.method = "POST",
+        .target = "/owa/auth.owa",
+        .headers = headers,
+        .header_count = 2,
+        .body = form,
+        .body_length = strlen(form),
+        .credentials = true,
+        .body_max = 256 * 1024};
     *ret_sent = false;
     bool ok = session_keep_http(session, fault);
     if (ok) {
@@ -179,8 +183,8 @@ static void logon_run(struct session *session, struct check *check)
         check_fail(check, &fault);
         return;
     }
-    struct owa_location location = owa_classify(
-        &session->arena, http_header(&response, "Location"), session->endpoint.host);
+    struct owa_location location =
+        owa_classify(&session->arena, http_header(&response, "Location"), session->endpoint.host);
     judge_owa_logon(&response, &location, keep_cookies(session, &response), check);
     run_count_logon(session, check->fault.cause == CAUSE_LOGON_REFUSED);
     if (pass == GATE_PROVE)
@@ -203,7 +207,7 @@ const struct probe probe_owa_logon = {
     .run = logon_run,
 };
 
-/* ---- PROTOCOL --------------------------------------------------------------------------------------- */
+/* ---- PROTOCOL ---- */
 
 static const struct fact_def app_facts[] = {
     {"owa.build", FACT_TEXT, "build in the page's links"},
@@ -216,13 +220,13 @@ static const struct fact_def app_facts[] = {
 /* X-OWA-Error values that speak of the mailbox, not of OWA. */
 static bool is_mailbox_error(const char *error)
 {
-    return error != NULL &&
-        (text_find_nocase(error, "Mailbox") != NULL || text_find_nocase(error, "Quota") != NULL ||
-            text_find_nocase(error, "UserHasNoMailbox") != NULL);
+    return error != NULL && (text_find_nocase(error, "Mailbox") != NULL ||
+                                text_find_nocase(error, "Quota") != NULL ||
+                                text_find_nocase(error, "UserHasNoMailbox") != NULL);
 }
 
-void judge_owa_app(const struct http_response *response, const struct owa_location *location,
-    struct check *check)
+void judge_owa_app(
+    const struct http_response *response, const struct owa_location *location, struct check *check)
 {
     struct fault fault;
     const char *error = http_header(response, "X-OWA-Error");
@@ -259,16 +263,20 @@ static void app_run(struct session *session, struct check *check)
     struct http_response *response = &session->response;
     struct fault fault;
     struct http_header headers[] = {{"Cookie", session->cookies != NULL ? session->cookies : ""}};
-    struct http_request request = {.method = "GET", .target = "/owa/", .headers = headers,
-        .header_count = 1, .credentials = true, .body_max = 2 * 1024 * 1024};
+    struct http_request request = {.method = "GET",
+        .target = "/owa/",
+        .headers = headers,
+        .header_count = 1,
+        .credentials = true,
+        .body_max = 2 * 1024 * 1024};
     http_response_done(response);
     if (!session_keep_http(session, &fault) ||
         !http_exchange(session->http, &request, session_limit(session), response, &fault)) {
         check_fail(check, &fault);
         return;
     }
-    struct owa_location location = owa_classify(
-        &session->arena, http_header(response, "Location"), session->endpoint.host);
+    struct owa_location location =
+        owa_classify(&session->arena, http_header(response, "Location"), session->endpoint.host);
     judge_owa_app(response, &location, check);
 }
 
@@ -281,7 +289,7 @@ const struct probe probe_owa_app = {
     .run = app_run,
 };
 
-/* ---- MAILBOX ---------------------------------------------------------------------------------------- */
+/* ---- MAILBOX ---- */
 
 static const struct fact_def mailbox_facts[] = {
     {"owa.error", FACT_TEXT, "X-OWA-Error"},
@@ -296,8 +304,8 @@ static void mailbox_run(struct session *session, struct check *check)
     struct fault fault;
     check_text(check, "owa.error", error);
     if (error != NULL) {
-        fault_set(&fault, text_find_nocase(error, "Quota") != NULL ? CAUSE_ACCESS_DENIED
-                                                                   : CAUSE_NO_MAILBOX,
+        fault_set(&fault,
+            text_find_nocase(error, "Quota") != NULL ? CAUSE_ACCESS_DENIED : CAUSE_NO_MAILBOX,
             ORIGIN_HTTP, response->status, "OWA cannot open the mailbox: %.120s", error);
         check_fail(check, &fault);
         return;

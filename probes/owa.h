@@ -15,7 +15,7 @@ extern const struct probe probe_owa_mailbox;
 void judge_owa_logon(const struct http_response *response, const struct owa_location *location,
     bool has_cookies, struct check *check);
 /* PROTOCOL from the answer to the page behind the logon. Pure. */
-void judge_owa_app(const struct http_response *response, const struct owa_location *location,
-    struct check *check);
+void judge_owa_app(
+    const struct http_response *response, const struct owa_location *location, struct check *check);
 
 #endif

@@ -8,7 +8,7 @@
 
 enum { SRV_TARGETS_MAX = 4, ROWS_MAX = 500 };
 
-/* ---- jobs ------------------------------------------------------------------------------------- */
+/* ---- jobs ---- */
 
 static struct job *job_add(struct plan *plan, enum job_kind kind)
 {
@@ -21,8 +21,8 @@ static struct job *job_add(struct plan *plan, enum job_kind kind)
     return job;
 }
 
-static struct job *question_add(struct plan *plan, const char *name, enum dns_type type,
-    enum purpose purpose)
+static struct job *question_add(
+    struct plan *plan, const char *name, enum dns_type type, enum purpose purpose)
 {
     for (struct job *job = plan->jobs; job != NULL; job = job->next) {
         if (job->kind == JOB_QUESTION && job->type == type && strcmp(job->name, name) == 0)
@@ -45,8 +45,8 @@ static bool same_text(const char *a, const char *b)
 static bool same_place(const struct endpoint *a, const struct endpoint *b)
 {
     return a->service == b->service && a->port == b->port && same_text(a->host, b->host) &&
-        same_text(a->address, b->address) && same_text(a->path, b->path) &&
-        same_text(a->subject, b->subject);
+           same_text(a->address, b->address) && same_text(a->path, b->path) &&
+           same_text(a->subject, b->subject);
 }
 
 /* A row and the job that fills it; a place already known only gains a source. */
@@ -74,7 +74,7 @@ static void row_add(struct plan *plan, const struct endpoint *endpoint,
     job->answer = answer;
 }
 
-/* ---- names and wants -------------------------------------------------------------------------- */
+/* ---- names and wants ---- */
 
 static void row_at(struct plan *plan, const struct endpoint *want, const struct net_address *found,
     const struct name_answer *answer)
@@ -87,8 +87,8 @@ static void row_at(struct plan *plan, const struct endpoint *want, const struct 
     row_add(plan, &endpoint, &connect, answer);
 }
 
-static const struct detour *find_detour(const struct settings *settings,
-    const struct endpoint *endpoint)
+static const struct detour *find_detour(
+    const struct settings *settings, const struct endpoint *endpoint)
 {
     for (size_t i = 0; i < settings->detour_count; i++) {
         const struct detour *detour = &settings->detours[i];
@@ -110,7 +110,7 @@ static struct name *name_of(struct plan *plan, const char *host)
     name->next = plan->names;
     plan->names = name;
     name->pending = (question_add(plan, host, DNS_A, FOR_ADDRESS) != NULL) +
-        (question_add(plan, host, DNS_AAAA, FOR_ADDRESS) != NULL);
+                    (question_add(plan, host, DNS_AAAA, FOR_ADDRESS) != NULL);
     return name;
 }
 
@@ -172,10 +172,10 @@ static void want_service(struct plan *plan, enum service service, const char *ho
     want(plan, &endpoint);
 }
 
-/* ---- what is asked first ------------------------------------------------------------------------ */
+/* ---- what is asked first ---- */
 
-static void ask_srv(struct plan *plan, const char *prefix, const char *domain,
-    enum service service, bool candidate)
+static void ask_srv(
+    struct plan *plan, const char *prefix, const char *domain, enum service service, bool candidate)
 {
     if (!settings_wants_service(plan->settings, service))
         return;
@@ -205,7 +205,8 @@ static void want_front_end(struct plan *plan, const struct place *host, enum sou
 {
     static const enum service services[] = {SERVICE_AUTODISCOVER, SERVICE_EWS, SERVICE_OWA};
     for (size_t i = 0; i < sizeof services / sizeof services[0]; i++) {
-        /* Autodiscover on a host of the user's own is one more place to try, not the one clients use. */
+        /* Autodiscover on a host of the user's own is one more place to try, not the one clients
+         * use. */
         if (source == SOURCE_USER || services[i] != SERVICE_AUTODISCOVER)
             want_service(plan, services[i], host->host, host->port, source,
                 services[i] == SERVICE_AUTODISCOVER);
@@ -262,7 +263,7 @@ void plan_done(struct plan *plan)
     arena_done(&plan->arena);
 }
 
-/* ---- answers ------------------------------------------------------------------------------------ */
+/* ---- answers ---- */
 
 /* The first resolver in the user's order that knows; else the first that answered at all. */
 static const struct name_answer *best_answer(const struct plan *plan, const struct job *job)
@@ -278,8 +279,8 @@ static const struct name_answer *best_answer(const struct plan *plan, const stru
     return best;
 }
 
-static void addresses_answered(struct plan *plan, const struct job *job,
-    const struct name_answer *best)
+static void addresses_answered(
+    struct plan *plan, const struct job *job, const struct name_answer *best)
 {
     struct name *name = name_of(plan, job->name);
     name->pending--;
@@ -313,15 +314,15 @@ static void srv_answered(struct plan *plan, const struct job *job, const struct 
     for (size_t i = 0; i < best->answer.count && i < SRV_TARGETS_MAX; i++) {
         const struct dns_record *record = &best->answer.records[i];
         /* The directory's SRV records name the clear ports; we speak TLS: service_port(). */
-        bool own_port = job->want.service == SERVICE_AUTODISCOVER ||
-            job->want.service == SERVICE_KERBEROS;
+        bool own_port =
+            job->want.service == SERVICE_AUTODISCOVER || job->want.service == SERVICE_KERBEROS;
         want_service(plan, job->want.service, record->target, own_port ? record->port : 0,
             SOURCE_DNS, job->want.candidate);
     }
 }
 
-static void record_text(struct arena *arena, enum dns_type type, const struct dns_record *record,
-    const char **ret_text)
+static void record_text(
+    struct arena *arena, enum dns_type type, const struct dns_record *record, const char **ret_text)
 {
     switch (type) {
     case DNS_A:
@@ -350,8 +351,7 @@ static void keep_lookup(struct survey *survey, const struct name_answer *answer)
         record_text(arena, answer->type, &answer->answer.records[i], &records[i]);
     lookup->name = arena_strdup(arena, answer->name);
     lookup->type = dns_type_str(answer->type);
-    lookup->resolver =
-        arena_printf(arena, "%s:%u", answer->resolver.text, answer->resolver.port);
+    lookup->resolver = arena_printf(arena, "%s:%u", answer->resolver.text, answer->resolver.port);
     lookup->rcode = answer->answer.rcode;
     lookup->records = records;
     lookup->count = answer->answer.count;
@@ -381,11 +381,11 @@ void plan_answered_locked(struct plan *plan, struct job *job)
     }
 }
 
-/* ---- discoveries -------------------------------------------------------------------------------- */
+/* ---- discoveries ---- */
 
 /* "https://host[:port]/path"; false: relative, another scheme, or nonsense. */
-static bool split_url(const char *url, char host[DNS_NAME_SIZE], uint16_t *ret_port,
-    const char **ret_path)
+static bool split_url(
+    const char *url, char host[DNS_NAME_SIZE], uint16_t *ret_port, const char **ret_path)
 {
     if (!text_starts_nocase(url, "https://"))
         return false;
@@ -412,12 +412,12 @@ static bool split_url(const char *url, char host[DNS_NAME_SIZE], uint16_t *ret_p
     return true;
 }
 
-void plan_discover_locked(struct plan *plan, enum service service, const char *url,
-    enum source source)
+void plan_discover_locked(
+    struct plan *plan, enum service service, const char *url, enum source source)
 {
     char host[DNS_NAME_SIZE];
-    struct endpoint endpoint = {.service = service, .host = host, .url = url,
-        .sources = 1u << source};
+    struct endpoint endpoint = {
+        .service = service, .host = host, .url = url, .sources = 1u << source};
     if (strlen(url) > 2048 || !split_url(url, host, &endpoint.port, &endpoint.path))
         return;
     want(plan, &endpoint);
@@ -447,8 +447,8 @@ void plan_want_ticket_locked(struct plan *plan, const char *host)
         ticket_row(plan, host);
 }
 
-void plan_krb_ready_locked(struct plan *plan, const struct endpoint *kdc,
-    const struct net_address *connect)
+void plan_krb_ready_locked(
+    struct plan *plan, const struct endpoint *kdc, const struct net_address *connect)
 {
     if (plan->krb_ready)
         return;
@@ -461,10 +461,10 @@ void plan_krb_ready_locked(struct plan *plan, const struct endpoint *kdc,
         ticket_row(plan, plan->tickets.list[i]);
 }
 
-/* ---- the clients' third step ---------------------------------------------------------------------- */
+/* ---- the clients' third step ---- */
 
-/* http://autodiscover.<domain>: only where https gave nothing; its redirect is shown, and followed with
- * credentials only where the target is trusted by itself. */
+/* http://autodiscover.<domain>: only where https gave nothing; its redirect is shown, and followed
+ * with credentials only where the target is trusted by itself. */
 void plan_chain_done_locked(struct plan *plan, struct job *job)
 {
     char host[DNS_NAME_SIZE];
@@ -472,12 +472,13 @@ void plan_chain_done_locked(struct plan *plan, struct job *job)
     if (job->endpoint.service != SERVICE_AUTODISCOVER)
         return;
     for (const struct job *other = plan->jobs; other != NULL; other = other->next) {
-        bool autodiscover = other->kind == JOB_CHAIN
-            ? other->endpoint.service == SERVICE_AUTODISCOVER
-            : other->purpose == FOR_SRV && other->want.service == SERVICE_AUTODISCOVER;
+        bool autodiscover =
+            other->kind == JOB_CHAIN
+                ? other->endpoint.service == SERVICE_AUTODISCOVER
+                : other->purpose == FOR_SRV && other->want.service == SERVICE_AUTODISCOVER;
         bool answered = autodiscover && other->kind == JOB_CHAIN && other->state == JOB_DONE &&
-            chain_cell(other->chain, LAYER_AUTH) != NULL &&
-            chain_cell(other->chain, LAYER_AUTH)->outcome != OUTCOME_BLOCKED;
+                        chain_cell(other->chain, LAYER_AUTH) != NULL &&
+                        chain_cell(other->chain, LAYER_AUTH)->outcome != OUTCOME_BLOCKED;
         if (answered || (autodiscover && other->state != JOB_DONE))
             return;
     }

@@ -1,14 +1,15 @@
 /*
- * The planner: which names to ask, which chains to run. It grows while the run goes: every answer and every
- * discovery may add questions and chains; nothing waits for the slowest. Pure state, called by the runner
- * under its lock (…_locked).
+ * The planner: which names to ask, which chains to run. It grows while the run goes: every answer
+ * and every discovery may add questions and chains; nothing waits for the slowest. Pure state,
+ * called by the runner under its lock (…_locked).
  *
- *   1. plan_start_locked() asks for the domain controllers' SRV records and for the names clients derive from the
- *      mail domain, and wants rows for them.
- *   2. An answered SRV question wants its targets; an answered address question makes a chain of every
- *      (want, address). A name without addresses makes one chain, which fails at DNS.
+ *   1. plan_start_locked() asks for the domain controllers' SRV records and for the names clients
+ * derive from the mail domain, and wants rows for them.
+ *   2. An answered SRV question wants its targets; an answered address question makes a chain of
+ * every (want, address). A name without addresses makes one chain, which fails at DNS.
  *   3. Discoveries (Autodiscover) want further places; the same place found twice is one row.
- *   4. When a TGT is there, every HTTP name that offers Negotiate gets a row for its service ticket.
+ *   4. When a TGT is there, every HTTP name that offers Negotiate gets a row for its service
+ * ticket.
  */
 #ifndef PROBES_PLAN_H
 #define PROBES_PLAN_H
@@ -29,18 +30,18 @@ struct job {
     const char *name;
     enum dns_type type;
     enum purpose purpose;
-    struct endpoint want; /* FOR_SRV: what its targets are for */
+    struct endpoint want;        /* FOR_SRV: what its targets are for */
     struct name_answer *answers; /* one a resolver */
-    struct arena arena;   /* of the answers */
+    struct arena arena;          /* of the answers */
 
     /* JOB_CHAIN */
     struct chain *chain;
     struct endpoint endpoint; /* the worker's copy */
     struct net_address connect;
     const struct name_answer *answer;
-    const char *at;       /* probe id under way, or NULL */
+    const char *at; /* probe id under way, or NULL */
     int64_t at_since_us;
-    bool past_auth;       /* it will not become the prover any more */
+    bool past_auth; /* it will not become the prover any more */
 };
 
 struct want {
@@ -57,7 +58,7 @@ struct name {
         struct net_address address;
         const struct name_answer *answer;
         struct found *next;
-    } *found;
+    } * found;
     const struct name_answer *failure;
     struct name *next;
 };
@@ -69,9 +70,9 @@ struct plan {
     size_t resolver_count;
     struct job *jobs;
     struct name *names;
-    struct words tickets;         /* HTTP hosts that want a service ticket */
+    struct words tickets; /* HTTP hosts that want a service ticket */
     bool krb_ready;
-    struct endpoint kdc;          /* whose TGT we have */
+    struct endpoint kdc; /* whose TGT we have */
     struct net_address kdc_connect;
     struct arena arena;
 };
@@ -82,29 +83,33 @@ void plan_done(struct plan *plan);
 /* The next job that may start (per-address politeness), now JOB_RUNNING; NULL: none. */
 struct job *plan_next_locked(struct plan *plan);
 void plan_answered_locked(struct plan *plan, struct job *job);
-/* The last Autodiscover row that ended without an answer makes the clients' third step: plain HTTP. */
+/* The last Autodiscover row that ended without an answer makes the clients' third step: plain HTTP.
+ */
 void plan_chain_done_locked(struct plan *plan, struct job *job);
-void plan_discover_locked(struct plan *plan, enum service service, const char *url,
-    enum source source);
+void plan_discover_locked(
+    struct plan *plan, enum service service, const char *url, enum source source);
 void plan_want_ticket_locked(struct plan *plan, const char *host);
-void plan_krb_ready_locked(struct plan *plan, const struct endpoint *kdc,
-    const struct net_address *connect);
+void plan_krb_ready_locked(
+    struct plan *plan, const struct endpoint *kdc, const struct net_address *connect);
 
-/* Something that names the cause of a refusal better than `endpoint`'s own AUTH is still on its way. */
+/* Something that names the cause of a refusal better than `endpoint`'s own AUTH is still on its
+ * way. */
 bool plan_hopes_locked(const struct plan *plan, const struct endpoint *endpoint);
 /* All jobs are done. */
 bool plan_finished_locked(const struct plan *plan);
 void plan_count_locked(const struct plan *plan, size_t *ret_done, size_t *ret_total);
 
-/* ---- the frame of a run, without threads (plan_close.c) ----------------------------------------- */
+/* ---- the frame of a run, without threads (plan_close.c) ---- */
 
+/* Which resolvers are asked: --dns, else the system's. INTERNAL: there is none. */
+bool plan_open(struct plan *plan, struct fault *fault);
 /* survey->vantage: who and where we are, which resolvers are asked. */
 void plan_note_vantage(struct plan *plan);
 /* The walk's whole layer logic: the check of an earlier layer that halted the chain, or NULL. */
 const struct check *chain_blocker(const struct chain *chain, enum layer layer);
 void check_block(struct check *check, const struct check *by);
-/* After the run, when no worker can publish any more: what did not return or did not start is settled with
- * `why`, the resolvers' rows from what was asked; then survey_reconcile(). */
+/* After the run, when no worker can publish any more: what did not return or did not start is
+ * settled with `why`, the resolvers' rows from what was asked; then survey_reconcile(). */
 void plan_close(struct plan *plan, const char *why);
 
 #endif

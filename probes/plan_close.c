@@ -6,6 +6,19 @@
 #include "probes/name.h"
 #include "probes/probe.h"
 
+bool plan_open(struct plan *plan, struct fault *fault)
+{
+    const struct settings *settings = plan->settings;
+    plan->resolver_count = settings->resolver_count;
+    memcpy(plan->resolvers, settings->resolvers, sizeof settings->resolvers);
+    if (plan->resolver_count == 0)
+        plan->resolver_count = dns_system_resolvers(plan->resolvers, DNS_RESOLVERS_MAX);
+    if (plan->resolver_count == 0)
+        return fault_set(fault, CAUSE_INTERNAL, ORIGIN_EXREACH, 0,
+            "no resolver is configured on this machine; name one with --dns");
+    return true;
+}
+
 void plan_note_vantage(struct plan *plan)
 {
     struct survey *survey = plan->survey;
@@ -17,8 +30,8 @@ void plan_note_vantage(struct plan *plan)
         texts[i] = arena_strdup(arena, addresses[i].text);
     const char **resolvers = arena_alloc(arena, (plan->resolver_count + 1) * sizeof *resolvers);
     for (size_t i = 0; i < plan->resolver_count; i++)
-        resolvers[i] = arena_printf(
-            arena, "%s:%u", plan->resolvers[i].text, plan->resolvers[i].port);
+        resolvers[i] =
+            arena_printf(arena, "%s:%u", plan->resolvers[i].text, plan->resolvers[i].port);
     survey->vantage = (struct vantage){.host = host_name(arena),
         .addresses = texts,
         .address_count = count,
@@ -43,8 +56,8 @@ void check_block(struct check *check, const struct check *by)
     check->blocked_by = by;
 }
 
-/* What is left of a chain that did not come to its end: the check under way did not return, the others
- * follow from it. */
+/* What is left of a chain that did not come to its end: the check under way did not return, the
+ * others follow from it. */
 static void settle_rest(struct job *job, const char *why)
 {
     for (size_t i = 0; probe_table[i] != NULL; i++) {
@@ -52,8 +65,8 @@ static void settle_rest(struct job *job, const char *why)
         if (!probe->applies(&job->endpoint) || chain_check(job->chain, probe->id) != NULL ||
             probe->subjects != NULL)
             continue;
-        struct check *check = check_new(
-            job->chain->id, probe->id, probe->title, probe->layer, NULL, probe->facts);
+        struct check *check =
+            check_new(job->chain->id, probe->id, probe->title, probe->layer, NULL, probe->facts);
         const struct check *by = chain_blocker(job->chain, probe->layer);
         if (by != NULL) {
             check_block(check, by);

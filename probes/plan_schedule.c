@@ -4,14 +4,14 @@
 
 #include "probes/probe.h"
 
-/* ---- scheduling --------------------------------------------------------------------------------- */
+/* ---- scheduling ---- */
 
 static size_t running_at(const struct plan *plan, const char *address)
 {
     size_t count = 0;
     for (const struct job *job = plan->jobs; job != NULL; job = job->next)
         count += job->kind == JOB_CHAIN && job->state == JOB_RUNNING &&
-            job->endpoint.address != NULL && strcmp(job->endpoint.address, address) == 0;
+                 job->endpoint.address != NULL && strcmp(job->endpoint.address, address) == 0;
     return count;
 }
 

@@ -1,8 +1,8 @@
 /*
  * A probe: one question about one endpoint. One file per family, one line in table.c.
  *
- * A file has two halves: judge_…, pure, what was seen -> outcome and facts; and run, straight-line I/O,
- * which ends at the first failure.
+ * A file has two halves: judge_…, pure, what was seen -> outcome and facts; and run, straight-line
+ * I/O, which ends at the first failure.
  */
 #ifndef PROBES_PROBE_H
 #define PROBES_PROBE_H
@@ -11,11 +11,11 @@
 #include "probes/survey.h"
 
 struct probe {
-    const char *id;    /* "ews.folders": stable; in JSON, --only, docs, tests */
+    const char *id; /* "ews.folders": stable; in JSON, --only, docs, tests */
     const char *title;
     enum layer layer;
-    const struct fact_def *facts;                          /* a zero entry ends it */
-    bool (*applies)(const struct endpoint *endpoint);      /* pure */
+    const struct fact_def *facts;                              /* a zero entry ends it */
+    bool (*applies)(const struct endpoint *endpoint);          /* pure */
     void (*run)(struct session *session, struct check *check); /* blocks; must settle the check */
     /* Extras run once per subject: how many there are, and which. NULL: no extra. */
     size_t (*subjects)(const struct settings *settings);
@@ -34,6 +34,9 @@ bool endpoint_is_directory(const struct endpoint *endpoint); /* ldap, gc */
 const char *service_path(enum service service);
 uint16_t service_port(enum service service);
 
-#define FACT_END {.key = NULL}
+#define FACT_END    \
+    {               \
+        .key = NULL \
+    }
 
 #endif

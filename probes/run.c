@@ -7,28 +7,15 @@
 #include <string.h>
 #include <time.h>
 
-#include "probes/plan.h"
+#include "probes/name.h"
 #include "probes/probe.h"
+#include "probes/run_shared.h"
 
 enum {
     THREADS_MAX = 256,
     STACK_SIZE = 512 * 1024,
-    DNS_PATIENCE_MS = 200,      /* for the slower resolvers, after the first good answer */
-    GATE_PATIENCE_MIN_US = 150 * 1000,
-    GATE_PATIENCE_MAX_US = 1000 * 1000,
-    RETURN_PATIENCE_MS = 200,   /* after an abort, for workers to come back */
+    RETURN_PATIENCE_MS = 200, /* after an abort, for workers to come back */
     PROGRESS_MS = 100
-};
-
-/* A service ticket that a chain asks for on behalf of all. */
-struct ticket_once {
-    char spn[300];
-    bool known;
-    bool ok;
-    struct krb_ticket ticket;
-    struct krb_reply reply;
-    struct fault fault;
-    struct ticket_once *next;
 };
 
 struct run {
@@ -38,16 +25,10 @@ struct run {
     int done_fd;
     struct deadline deadline;
     struct tls_trust *trust;
-    struct krb *krb;
 
     pthread_mutex_t lock; /* guards all below */
     pthread_cond_t changed;
-    struct plan plan;
-    struct gate gate;
-    struct ticket_once *tickets;
-    struct net_address kdc;
-    bool krb_ready;
-    bool closed; /* results that come from now on are dropped */
+    struct run_shared shared;
     pthread_t threads[THREADS_MAX];
     int thread_count;
     int idle;
@@ -63,7 +44,7 @@ void run_interrupt(void)
         wake_raise(fd);
 }
 
-/* ---- waiting ---------------------------------------------------------------------------------- */
+/* ---- waiting ---- */
 
 static void cond_init_monotonic(pthread_cond_t *cond)
 {
@@ -83,14 +64,14 @@ static bool wait_locked(struct run *run, struct deadline deadline)
     return !deadline_passed(deadline);
 }
 
-/* ---- chains ----------------------------------------------------------------------------------- */
+/* ---- chains ---- */
 
-/* Hands a settled check to the survey; false: the run is closed, and the check with its worker is left
- * behind on purpose. */
+/* Hands a settled check to the survey; false: the run is closed, and the check with its worker is
+ * left behind on purpose. */
 static bool publish(struct run *run, struct job *job, struct check *check)
 {
     pthread_mutex_lock(&run->lock);
-    bool open = !run->closed;
+    bool open = !run->shared.closed;
     if (open) {
         chain_append(job->chain, check);
         job->past_auth = job->past_auth || check->layer >= LAYER_AUTH || check->halts;
@@ -101,11 +82,23 @@ static bool publish(struct run *run, struct job *job, struct check *check)
     return open;
 }
 
+/* A prover that ends without a word may have sent the password: nobody else may, then. */
+static void leave_gate(struct run *run, const struct session *session, const struct check *check)
+{
+    pthread_mutex_lock(&run->lock);
+    if (run->shared.prover == session) {
+        run->shared.prover = NULL;
+        gate_tell(&run->shared.gate, GATE_UNANSWERED, check->id, &check->fault);
+        pthread_cond_broadcast(&run->changed);
+    }
+    pthread_mutex_unlock(&run->lock);
+}
+
 static bool run_check(struct run *run, struct job *job, struct session *session,
     const struct probe *probe, const char *subject)
 {
     pthread_mutex_lock(&run->lock);
-    bool closed = run->closed;
+    bool closed = run->shared.closed;
     const struct check *by = closed ? NULL : chain_blocker(job->chain, probe->layer);
     if (!closed && by == NULL) {
         job->at = probe->id;
@@ -114,8 +107,8 @@ static bool run_check(struct run *run, struct job *job, struct session *session,
     pthread_mutex_unlock(&run->lock);
     if (closed)
         return false;
-    struct check *check = check_new(job->chain->id, probe->id, probe->title, probe->layer, subject,
-        probe->facts);
+    struct check *check =
+        check_new(job->chain->id, probe->id, probe->title, probe->layer, subject, probe->facts);
     if (by != NULL) {
         check_block(check, by);
         return publish(run, job, check);
@@ -127,12 +120,13 @@ static bool run_check(struct run *run, struct job *job, struct session *session,
     }
     int64_t begun = clock_monotonic_us();
     probe->run(session, check);
+    leave_gate(run, session, check);
     if (check->elapsed_us == 0)
         check->elapsed_us = clock_monotonic_us() - begun;
     if (check->outcome == OUTCOME_NOT_RUN) {
         struct fault fault;
-        fault_set(&fault, CAUSE_INTERNAL, ORIGIN_EXREACH, 0, "the probe %s gave no verdict",
-            probe->id);
+        fault_set(
+            &fault, CAUSE_INTERNAL, ORIGIN_EXREACH, 0, "the probe %s gave no verdict", probe->id);
         check_fail(check, &fault);
     }
     return publish(run, job, check);
@@ -144,6 +138,8 @@ static void run_chain(struct run *run, struct job *job)
     session_init(&session);
     session.run = run;
     session.settings = run->settings;
+    session.trust = run->trust;
+    session.run_limit = (struct net_limit){.deadline = run->deadline, .cancel_fd = run->cancel_fd};
     session.chain_id = job->chain->id;
     session.endpoint = job->endpoint;
     session.answer = job->answer;
@@ -167,22 +163,15 @@ static void run_chain(struct run *run, struct job *job)
 
 static void run_question(struct run *run, struct job *job)
 {
-    struct plan *plan = &run->plan;
-    struct dns_answer *answers =
-        arena_alloc(&job->arena, plan->resolver_count * sizeof *answers);
+    const struct plan *plan = &run->shared.plan;
     struct net_limit limit = {
         .deadline = deadline_earlier(deadline_in_ms(run->settings->timeout_ms), run->deadline),
         .cancel_fd = run->cancel_fd};
-    dns_ask(plan->resolvers, plan->resolver_count, job->name, job->type, limit, DNS_PATIENCE_MS,
-        &job->arena, answers);
-    job->answers = arena_alloc(&job->arena, plan->resolver_count * sizeof *job->answers);
-    for (size_t i = 0; i < plan->resolver_count; i++) {
-        job->answers[i] = (struct name_answer){.name = job->name, .type = job->type,
-            .resolver = plan->resolvers[i], .answer = answers[i]};
-    }
+    job->answers =
+        name_ask(plan->resolvers, plan->resolver_count, job->name, job->type, limit, &job->arena);
 }
 
-/* ---- the pool --------------------------------------------------------------------------------- */
+/* ---- the pool ---- */
 
 static void *worker(void *argument);
 
@@ -205,7 +194,7 @@ static void spawn_locked(struct run *run)
 static void staff_locked(struct run *run)
 {
     int queued = 0;
-    for (const struct job *job = run->plan.jobs; job != NULL; job = job->next)
+    for (const struct job *job = run->shared.plan.jobs; job != NULL; job = job->next)
         queued += job->state == JOB_QUEUED;
     for (int missing = queued - run->idle; missing > 0; missing--)
         spawn_locked(run);
@@ -228,8 +217,8 @@ static void *worker(void *argument)
 {
     struct run *run = argument;
     pthread_mutex_lock(&run->lock);
-    while (!run->closed && !plan_finished_locked(&run->plan)) {
-        struct job *job = plan_next_locked(&run->plan);
+    while (!run->shared.closed && !plan_finished_locked(&run->shared.plan)) {
+        struct job *job = plan_next_locked(&run->shared.plan);
         if (job == NULL) {
             pthread_cond_wait(&run->changed, &run->lock);
             continue;
@@ -239,15 +228,15 @@ static void *worker(void *argument)
         run_job(run, job);
         pthread_mutex_lock(&run->lock);
         run->idle++;
-        if (run->closed)
+        if (run->shared.closed)
             break;
         if (job->kind == JOB_QUESTION)
-            plan_answered_locked(&run->plan, job);
+            plan_answered_locked(&run->shared.plan, job);
         else
-            plan_chain_done_locked(&run->plan, job);
+            plan_chain_done_locked(&run->shared.plan, job);
         staff_locked(run);
     }
-    if (plan_finished_locked(&run->plan))
+    if (plan_finished_locked(&run->shared.plan))
         wake_raise(run->done_fd);
     run->idle--;
     run->alive--;
@@ -256,7 +245,7 @@ static void *worker(void *argument)
     return NULL;
 }
 
-/* ---- the end of a run --------------------------------------------------------------------------- */
+/* ---- the end of a run ---- */
 
 static bool poll_progress(struct run *run)
 {
@@ -277,10 +266,10 @@ static bool poll_progress(struct run *run)
         }
         size_t done, total;
         pthread_mutex_lock(&run->lock);
-        plan_count_locked(&run->plan, &done, &total);
+        plan_count_locked(&run->shared.plan, &done, &total);
         pthread_mutex_unlock(&run->lock);
-        run->settings->progress(run->settings->context, done, total,
-            clock_wall_us() - run->survey->started_us);
+        run->settings->progress(
+            run->settings->context, done, total, clock_wall_us() - run->survey->started_us);
     }
 }
 
@@ -300,34 +289,23 @@ static bool open_run(struct run *run, struct fault *fault)
         !tls_trust_new(settings->ca, &run->trust, fault))
         return false;
     bool wants_krb = (settings->auth & AUTH_KERBEROS) != 0 && settings->realm[0] != '\0' &&
-        !settings->anonymous && (settings->secret != NULL || settings->kerberos_cache);
-    if (wants_krb && !krb_new(settings->account, settings->realm, &run->krb, fault))
+                     !settings->anonymous && (settings->secret != NULL || settings->kerberos_cache);
+    if (wants_krb && !krb_new(settings->account, settings->realm, &run->shared.krb, fault))
         return false;
-    if (settings->kerberos_cache && run->krb != NULL) {
-        if (!krb_adopt_cache(run->krb, fault))
+    if (settings->kerberos_cache && run->shared.krb != NULL) {
+        if (!krb_adopt_cache(run->shared.krb, fault))
             return false;
-        gate_tell(&run->gate, GATE_PROVED, "the credential cache", NULL);
+        if (krb_has_ticket(run->shared.krb)) /* else a keytab is to be proved like a password */
+            gate_tell(&run->shared.gate, GATE_PROVED, "the credential cache", NULL);
     }
-    run->plan.resolver_count = settings->resolver_count;
-    memcpy(run->plan.resolvers, settings->resolvers, sizeof settings->resolvers);
-    if (run->plan.resolver_count == 0)
-        run->plan.resolver_count =
-            dns_system_resolvers(run->plan.resolvers, DNS_RESOLVERS_MAX);
-    if (run->plan.resolver_count == 0)
-        return fault_set(fault, CAUSE_INTERNAL, ORIGIN_EXREACH, 0,
-            "no resolver is configured on this machine; name one with --dns");
-    return true;
+    return plan_open(&run->shared.plan, fault);
 }
 
 static void free_run(struct run *run)
 {
-    for (struct ticket_once *ticket = run->tickets; ticket != NULL;) {
-        struct ticket_once *next = ticket->next;
-        free(ticket);
-        ticket = next;
-    }
-    plan_done(&run->plan);
-    krb_free(run->krb);
+    tickets_done(&run->shared.tickets);
+    plan_done(&run->shared.plan);
+    krb_free(run->shared.krb);
     tls_trust_free(run->trust);
     wake_close(run->cancel_fd);
     wake_close(run->done_fd);
@@ -336,8 +314,8 @@ static void free_run(struct run *run)
     free(run);
 }
 
-bool survey_run(struct survey *survey, const struct settings *settings, bool *ret_stuck,
-    struct fault *fault)
+bool survey_run(
+    struct survey *survey, const struct settings *settings, bool *ret_stuck, struct fault *fault)
 {
     *ret_stuck = false;
     struct run *run = xcalloc(1, sizeof *run);
@@ -346,8 +324,10 @@ bool survey_run(struct survey *survey, const struct settings *settings, bool *re
         .cancel_fd = -1,
         .done_fd = -1,
         .deadline = deadline_in_ms(settings->deadline_ms)};
-    run->plan.settings = settings;
-    run->plan.survey = survey;
+    run->shared.settings = settings;
+    run->shared.survey = survey;
+    run->shared.plan.settings = settings;
+    run->shared.plan.survey = survey;
     pthread_mutex_init(&run->lock, NULL);
     cond_init_monotonic(&run->changed);
     if (!open_run(run, fault)) {
@@ -356,11 +336,11 @@ bool survey_run(struct survey *survey, const struct settings *settings, bool *re
     }
     survey->started_us = clock_wall_us();
     int64_t begun = clock_monotonic_us();
-    plan_note_vantage(&run->plan);
+    plan_note_vantage(&run->shared.plan);
     atomic_store(&interrupt_fd, run->cancel_fd);
 
     pthread_mutex_lock(&run->lock);
-    plan_start_locked(&run->plan);
+    plan_start_locked(&run->shared.plan);
     staff_locked(run);
     pthread_mutex_unlock(&run->lock);
     bool whole = poll_progress(run);
@@ -369,12 +349,12 @@ bool survey_run(struct survey *survey, const struct settings *settings, bool *re
 
     pthread_mutex_lock(&run->lock);
     bool back = gather(run);
-    run->closed = true;
+    run->shared.closed = true;
     pthread_cond_broadcast(&run->changed);
     pthread_mutex_unlock(&run->lock);
     atomic_store(&interrupt_fd, -1);
 
-    plan_close(&run->plan,
+    plan_close(&run->shared.plan,
         survey->interrupted ? "interrupted" : "the run's deadline passed (--deadline)");
     survey->elapsed_us = clock_monotonic_us() - begun;
     *ret_stuck = !back;
@@ -386,169 +366,23 @@ bool survey_run(struct survey *survey, const struct settings *settings, bool *re
     return true;
 }
 
-/* ---- for probes ----------------------------------------------------------------------------------- */
+/* ---- for run_shared.c ---- */
 
-static int64_t patience_us(const struct session *session)
+struct run_shared *run_enter(struct run *run)
 {
-    int64_t own = 3 * (clock_monotonic_us() - session->started_us);
-    if (own < GATE_PATIENCE_MIN_US)
-        return GATE_PATIENCE_MIN_US;
-    return own > GATE_PATIENCE_MAX_US ? GATE_PATIENCE_MAX_US : own;
+    pthread_mutex_lock(&run->lock);
+    return &run->shared;
 }
 
-enum gate_pass run_gate(struct session *session, struct fault *ret_why, char ret_who[256])
+bool run_wait(struct run *run, struct deadline deadline)
 {
-    struct run *run = session->run;
-    struct deadline patience = {clock_monotonic_us() + patience_us(session)};
-    enum gate_pass pass;
-    pthread_mutex_lock(&run->lock);
-    for (;;) {
-        bool hopes = !deadline_passed(patience) &&
-            plan_hopes_locked(&run->plan, &session->endpoint);
-        pass = run->closed || deadline_passed(run->deadline) ? GATE_STOP
-                                                             : gate_ask(&run->gate, hopes);
-        if (pass != GATE_WAIT)
-            break;
-        wait_locked(run, hopes ? deadline_earlier(patience, run->deadline) : run->deadline);
-    }
-    if (pass == GATE_STOP) {
-        *ret_why = run->gate.fault;
-        if (run->gate.state != GATE_REFUSED)
-            fault_set(ret_why, CAUSE_INTERRUPTED, ORIGIN_EXREACH, 0, "the run ended meanwhile");
-    }
-    snprintf(ret_who, 256, "%s", run->gate.who);
-    pthread_mutex_unlock(&run->lock);
-    return pass;
+    return wait_locked(run, deadline_earlier(deadline, run->deadline));
 }
 
-void run_gate_tell(struct session *session, enum gate_verdict verdict, const struct check *check,
-    const struct fault *fault)
+void run_leave(struct run *run, bool grown)
 {
-    struct run *run = session->run;
-    pthread_mutex_lock(&run->lock);
-    gate_tell(&run->gate, verdict, check->id, fault);
+    if (grown)
+        staff_locked(run);
     pthread_cond_broadcast(&run->changed);
     pthread_mutex_unlock(&run->lock);
-}
-
-void run_count_logon(struct session *session, bool refused)
-{
-    struct run *run = session->run;
-    pthread_mutex_lock(&run->lock);
-    if (!run->closed) {
-        run->survey->logons_attempted++;
-        run->survey->logons_refused += refused;
-    }
-    pthread_mutex_unlock(&run->lock);
-}
-
-struct krb *run_krb(const struct session *session)
-{
-    return session->run->krb;
-}
-
-void run_krb_ready(struct session *session, const struct net_address *kdc)
-{
-    struct run *run = session->run;
-    pthread_mutex_lock(&run->lock);
-    if (!run->closed && !run->krb_ready) {
-        run->krb_ready = true;
-        run->kdc = *kdc;
-        plan_krb_ready_locked(&run->plan, &session->endpoint, kdc);
-        staff_locked(run);
-    }
-    pthread_mutex_unlock(&run->lock);
-}
-
-static struct ticket_once *find_ticket_locked(struct run *run, const char *spn)
-{
-    for (struct ticket_once *ticket = run->tickets; ticket != NULL; ticket = ticket->next) {
-        if (strcmp(ticket->spn, spn) == 0)
-            return ticket;
-    }
-    return NULL;
-}
-
-bool run_ticket(struct session *session, const char *service, const char *host,
-    struct krb_ticket *ret_ticket, struct krb_reply *ret_reply, struct fault *fault)
-{
-    struct run *run = session->run;
-    char spn[300];
-    snprintf(spn, sizeof spn, "%s/%s", service, host);
-
-    *fault = (struct fault){.cause = CAUSE_NONE};
-    pthread_mutex_lock(&run->lock);
-    if (!run->krb_ready) {
-        pthread_mutex_unlock(&run->lock);
-        return false;
-    }
-    struct net_limit limit = session_limit(session);
-    struct ticket_once *ticket = find_ticket_locked(run, spn);
-    if (ticket == NULL) {
-        ticket = xcalloc(1, sizeof *ticket);
-        memcpy(ticket->spn, spn, sizeof spn);
-        ticket->next = run->tickets;
-        run->tickets = ticket;
-        struct net_address kdc = run->kdc;
-        pthread_mutex_unlock(&run->lock);
-        struct ticket_once got = {0};
-        got.ok = krb_service_ticket(run->krb, &kdc, service, host, limit, &got.ticket, &got.reply,
-            &got.fault);
-        pthread_mutex_lock(&run->lock);
-        ticket->ok = got.ok;
-        ticket->ticket = got.ticket;
-        ticket->reply = got.reply;
-        ticket->fault = got.fault;
-        ticket->known = true;
-        pthread_cond_broadcast(&run->changed);
-    }
-    while (!ticket->known && !run->closed && wait_locked(run, limit.deadline))
-        continue;
-    bool ok = ticket->known && ticket->ok;
-    if (!ticket->known)
-        fault_set(fault, CAUSE_TIMEOUT, ORIGIN_EXREACH, 0, "no service ticket for %s in time", spn);
-    else if (!ok)
-        *fault = ticket->fault;
-    *ret_ticket = ticket->ticket;
-    *ret_reply = ticket->reply;
-    pthread_mutex_unlock(&run->lock);
-    return ok;
-}
-
-void run_discover(struct session *session, enum service service, const char *url,
-    enum source source)
-{
-    struct run *run = session->run;
-    pthread_mutex_lock(&run->lock);
-    if (!run->closed) {
-        plan_discover_locked(&run->plan, service, url, source);
-        staff_locked(run);
-    }
-    pthread_mutex_unlock(&run->lock);
-}
-
-void run_want_ticket(struct session *session, const char *host)
-{
-    struct run *run = session->run;
-    pthread_mutex_lock(&run->lock);
-    if (!run->closed && run->krb != NULL) {
-        plan_want_ticket_locked(&run->plan, host);
-        staff_locked(run);
-    }
-    pthread_mutex_unlock(&run->lock);
-}
-
-int run_cancel_fd(const struct run *run)
-{
-    return run->cancel_fd;
-}
-
-struct deadline run_deadline(const struct run *run)
-{
-    return run->deadline;
-}
-
-const struct tls_trust *run_trust(const struct run *run)
-{
-    return run->trust;
 }

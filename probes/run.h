@@ -1,6 +1,6 @@
 /*
- * The runner: a bounded pool of threads, one chain per worker at a time, no barrier. The only file behind
- * this header (run.c) knows threads; probes call it for what chains share.
+ * The runner: a bounded pool of threads, one chain per worker at a time, no barrier. The only file
+ * behind this header (run.c) knows threads; probes call it for what chains share.
  */
 #ifndef PROBES_RUN_H
 #define PROBES_RUN_H
@@ -9,19 +9,21 @@
 #include "probes/gate.h"
 #include "probes/session.h"
 
-/* Plans and runs everything, fills survey->chains, lookups, vantage, logons; returns when all is done, the
- * deadline passed or run_interrupt() was called. What did not return by then is ERROR "did not return", what
- * did not start is SKIPPED. false: nothing could be started (fault says why).
- * *ret_stuck: a library call has not come back: the process must end by _Exit, not by exit. */
-bool survey_run(struct survey *survey, const struct settings *settings, bool *ret_stuck,
-    struct fault *fault);
+/* Plans and runs everything, fills survey->chains, lookups, vantage, logons; returns when all is
+ * done, the deadline passed or run_interrupt() was called. What did not return by then is ERROR
+ * "did not return", what did not start is SKIPPED. false: nothing could be started (fault says
+ * why). *ret_stuck: a library call has not come back: the process must end by _Exit, not by exit.
+ */
+bool survey_run(
+    struct survey *survey, const struct settings *settings, bool *ret_stuck, struct fault *fault);
 /* Async-signal-safe: ends the run under way at once. */
 void run_interrupt(void);
 
-/* ---- for probes: what chains share -------------------------------------------------------------- */
+/* ---- for probes: what chains share ---- */
 
-/* Waits at the gate; GATE_GO, GATE_PROVE or GATE_STOP (never GATE_WAIT; GATE_STOP with fault INTERRUPTED
- * when the run ends meanwhile). After GATE_PROVE the caller must call run_gate_tell() exactly once. */
+/* Waits at the gate; GATE_GO, GATE_PROVE or GATE_STOP (never GATE_WAIT; GATE_STOP with fault
+ * INTERRUPTED when the run ends meanwhile). After GATE_PROVE the caller must call run_gate_tell()
+ * exactly once. */
 enum gate_pass run_gate(struct session *session, struct fault *ret_why, char ret_who[256]);
 void run_gate_tell(struct session *session, enum gate_verdict verdict, const struct check *check,
     const struct fault *fault);
@@ -37,15 +39,12 @@ void run_krb_ready(struct session *session, const struct net_address *kdc);
 bool run_ticket(struct session *session, const char *service, const char *host,
     struct krb_ticket *ret_ticket, struct krb_reply *ret_reply, struct fault *fault);
 
-/* Something was discovered: an absolute URL or a host for a service. Adds chains while others run. */
-void run_discover(struct session *session, enum service service, const char *url,
-    enum source source);
+/* Something was discovered: an absolute URL or a host for a service. Adds chains while others run.
+ */
+void run_discover(
+    struct session *session, enum service service, const char *url, enum source source);
 
 /* An HTTP name in use offers Negotiate: it gets a row for its service ticket. */
 void run_want_ticket(struct session *session, const char *host);
-
-int run_cancel_fd(const struct run *run);
-struct deadline run_deadline(const struct run *run);
-const struct tls_trust *run_trust(const struct run *run);
 
 #endif

@@ -4,8 +4,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "probes/run.h"
-
 void session_init(struct session *session)
 {
     *session = (struct session){.sock = NET_SOCK_NONE, .started_us = clock_monotonic_us()};
@@ -25,13 +23,8 @@ void session_done(struct session *session)
 struct net_limit session_limit(const struct session *session)
 {
     struct deadline step = deadline_in_ms(session->settings->timeout_ms);
-    return (struct net_limit){.deadline = deadline_earlier(step, run_deadline(session->run)),
-        .cancel_fd = run_cancel_fd(session->run)};
-}
-
-const struct tls_trust *session_trust(const struct session *session)
-{
-    return run_trust(session->run);
+    return (struct net_limit){.deadline = deadline_earlier(step, session->run_limit.deadline),
+        .cancel_fd = session->run_limit.cancel_fd};
 }
 
 void session_trace(struct session *session, char direction, const char *format, ...)
@@ -59,8 +52,8 @@ bool session_open_http(struct session *session, struct fault *fault)
         .port = session->endpoint.port};
     net_sock sock = session->sock;
     session->sock = NET_SOCK_NONE;
-    if (!http_open(&origin, sock, session_trust(session), session->settings->insecure,
-            &session->http, fault))
+    if (!http_open(
+            &origin, sock, session->trust, session->settings->insecure, &session->http, fault))
         return false;
     if (session->settings->verbose >= 2)
         http_set_trace(session->http, trace_http, session);
@@ -81,7 +74,7 @@ bool session_keep_http(struct session *session, struct fault *fault)
     }
     session_trace(session, '*', "the server closed the connection: connecting again");
     return sock_connect(&session->connect, session_limit(session), &session->sock, fault) &&
-        session_open_http(session, fault);
+           session_open_http(session, fault);
 }
 
 size_t session_end_point(const struct session *session, const uint8_t **ret_end_point)

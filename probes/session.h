@@ -1,6 +1,7 @@
 /*
- * What one chain has open while it runs: the connection from TCP to MAILBOX, and what one probe leaves for
- * the next. One thread, one session; everything is closed in reverse at the end of the chain.
+ * What one chain has open while it runs: the connection from TCP to MAILBOX, and what one probe
+ * leaves for the next. One thread, one session; everything is closed in reverse at the end of the
+ * chain.
  */
 #ifndef PROBES_SESSION_H
 #define PROBES_SESSION_H
@@ -24,16 +25,18 @@ struct name_answer {
 struct session {
     struct run *run;
     const struct settings *settings;
+    const struct tls_trust *trust;
+    struct net_limit run_limit; /* of the whole run */
     const char *chain_id;
     struct endpoint endpoint;         /* a copy: the planner may add sources to the original */
     const struct name_answer *answer; /* how the host got its address; NULL: it needed no DNS */
     struct net_address connect;       /* where to connect to */
     int64_t started_us;
-    struct arena arena;               /* lives as long as the session */
+    struct arena arena; /* lives as long as the session */
 
-    net_sock sock;                    /* until a layer above takes it over */
-    struct tls_conn *tls;             /* likewise (LDAP) */
-    struct tls_seen tls_seen;         /* of tls; HTTP keeps its own */
+    net_sock sock;            /* until a layer above takes it over */
+    struct tls_conn *tls;     /* likewise (LDAP) */
+    struct tls_seen tls_seen; /* of tls; HTTP keeps its own */
     struct http_conn *http;
     struct directory *directory;
 
@@ -41,20 +44,20 @@ struct session {
     bool offer_begun;
     struct challenge challenges[CHALLENGES_MAX];
     size_t challenge_count;
-    bool exchange_seen;               /* headers only Exchange sends */
+    bool exchange_seen; /* headers only Exchange sends */
     char first_end_point[TLS_ENDPOINT_MAX];
     size_t first_end_point_length;
 
-    const char *scheme;               /* in use after AUTH: "Kerberos" "NTLM" "Basic" "Bearer" "forms" */
+    const char *scheme; /* in use after AUTH: "Kerberos" "NTLM" "Basic" "Bearer" "forms" */
     bool has_response;
-    struct http_response response;    /* the first authenticated answer, for PROTOCOL and MAILBOX */
-    const char *cookies;              /* OWA */
+    struct http_response response; /* the first authenticated answer, for PROTOCOL and MAILBOX */
+    const char *cookies;           /* OWA */
 
-    const char *naming_context;       /* LDAP: defaultNamingContext; "" on a GC */
-    struct directory_entry account;   /* LDAP: found by PROTOCOL, for MAILBOX */
+    const char *naming_context;     /* LDAP: defaultNamingContext; "" on a GC */
+    struct directory_entry account; /* LDAP: found by PROTOCOL, for MAILBOX */
     bool has_account;
 
-    const void *parsed;               /* PROTOCOL's parsed answer, for MAILBOX of the same family */
+    const void *parsed; /* PROTOCOL's parsed answer, for MAILBOX of the same family */
 };
 
 void session_init(struct session *session);
@@ -62,7 +65,6 @@ void session_done(struct session *session);
 
 /* The limit of one step: --timeout from now, the run's deadline at the latest. */
 struct net_limit session_limit(const struct session *session);
-const struct tls_trust *session_trust(const struct session *session);
 /* A line for -v and -vv; free when nobody listens. */
 void session_trace(struct session *session, char direction, const char *format, ...)
 #if defined(__GNUC__)
@@ -72,8 +74,8 @@ void session_trace(struct session *session, char direction, const char *format, 
 
 /* Opens HTTP on session->sock (which it takes over). */
 bool session_open_http(struct session *session, struct fault *fault);
-/* A new connection to the same place where the server closed the old one; the certificate must be the
- * same. Does nothing while the connection is usable. */
+/* A new connection to the same place where the server closed the old one; the certificate must be
+ * the same. Does nothing while the connection is usable. */
 bool session_keep_http(struct session *session, struct fault *fault);
 /* The TLS hash for channel bindings of the connection in use; length 0: no TLS. */
 size_t session_end_point(const struct session *session, const uint8_t **ret_end_point);

@@ -49,7 +49,8 @@ static bool is_generic(const char *word)
     return false;
 }
 
-/* The service whose rows a word of --only asks for: "ews" of "ews.folders"; "gc" shares "ldap.…". */
+/* The service whose rows a word of --only asks for: "ews" of "ews.folders"; "gc" shares "ldap.…".
+ */
 static bool word_wants_service(const char *word, enum service service)
 {
     const char *name = service_str(service);

@@ -1,6 +1,6 @@
 /*
- * What a run was asked to do: the options of contract and command line, parsed, checked, immutable while
- * the run lasts. The texts belong to the command line's arena; the secrets to main.
+ * What a run was asked to do: the options of contract and command line, parsed, checked, immutable
+ * while the run lasts. The texts belong to the command line's arena; the secrets to main.
  */
 #ifndef PROBES_SETTINGS_H
 #define PROBES_SETTINGS_H
@@ -72,7 +72,7 @@ struct settings {
     unsigned auth; /* enum auth_bits */
     struct words only, skip;
     enum profile profile;
-    const char *ca;    /* NULL: the system's store */
+    const char *ca; /* NULL: the system's store */
     bool insecure;
     const char *proxy; /* NULL: none */
 
@@ -86,8 +86,8 @@ struct settings {
     void *context; /* for both */
 };
 
-/* The host may be given credentials: it is in the mail domain or the account's realm, was named by an
- * option, or is on --allow-host. */
+/* The host may be given credentials: it is in the mail domain or the account's realm, was named by
+ * an option, or is on --allow-host. */
 bool settings_trusts_host(const struct settings *settings, const char *host);
 /* A probe id or a family ("ews", "tls") is wanted by --only and --skip. */
 bool settings_wants_service(const struct settings *settings, enum service service);

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- words ---------------------------------------------------------------------------------- */
+/* ---- words ---- */
 
 static const char *const layer_names[LAYER_COUNT] = {
     [LAYER_DNS] = "dns",
@@ -109,8 +109,7 @@ const char *status_str(enum status status)
     return status_names[status];
 }
 
-/* ---- the survey -------------------------------------------------------------------------------
- */
+/* ---- the survey ---- */
 
 void survey_init(struct survey *survey)
 {
@@ -136,8 +135,7 @@ void survey_done(struct survey *survey)
     survey_init(survey);
 }
 
-/* ---- building ---------------------------------------------------------------------------------
- */
+/* ---- building ---- */
 
 /* "ews/mail.contoso.test/127.0.0.20:443"; the subject of a Kerberos row stands behind it. */
 static const char *chain_id(struct survey *survey, const struct endpoint *endpoint)
@@ -361,8 +359,7 @@ void check_fail(struct check *check, const struct fault *fault)
         check, cause_is_ours(fault->cause) ? OUTCOME_ERROR : OUTCOME_FAIL, "%s", fault->text);
 }
 
-/* ---- reading ----------------------------------------------------------------------------------
- */
+/* ---- reading ---- */
 
 const struct fact *check_fact(const struct check *check, const char *key)
 {

@@ -17,7 +17,7 @@
 #include "net/arena.h"
 #include "net/fault.h"
 
-/* ---- words ---------------------------------------------------------------------------------- */
+/* ---- words ---- */
 
 /* The columns of the matrix, in order. */
 enum layer {
@@ -60,8 +60,8 @@ enum service {
 
 /* How an endpoint was learned; an endpoint keeps a set: 1u << enum source. */
 enum source {
-    SOURCE_USER,         /* an option */
-    SOURCE_DNS,          /* SRV records, or the names that clients derive from the domain */
+    SOURCE_USER, /* an option */
+    SOURCE_DNS,  /* SRV records, or the names that clients derive from the domain */
     SOURCE_SCP,
     SOURCE_AUTODISCOVER, /* an authenticated Autodiscover answer */
     SOURCE_AD,           /* a virtual directory object */
@@ -79,7 +79,7 @@ bool outcome_parse(const char *name, enum outcome *ret_outcome);
 bool service_parse(const char *name, enum service *ret_service);
 bool source_parse(const char *name, enum source *ret_source);
 
-/* ---- facts ---------------------------------------------------------------------------------- */
+/* ---- facts ---- */
 
 enum fact_type { FACT_BOOL, FACT_INT, FACT_TEXT, FACT_LIST /* of texts */ };
 
@@ -101,19 +101,19 @@ struct fact {
     struct fact *next; /* in the order of recording */
 };
 
-/* ---- checks, chains --------------------------------------------------------------------------- */
+/* ---- checks, chains ---- */
 
 struct check {
-    const char *id;    /* "<row id>/<probe id>[/<subject>]", unique in the survey */
-    const char *probe; /* probe id, "ews.folders" */
-    const char *title; /* of the probe */
+    const char *id;      /* "<row id>/<probe id>[/<subject>]", unique in the survey */
+    const char *probe;   /* probe id, "ews.folders" */
+    const char *title;   /* of the probe */
     const char *subject; /* a further mailbox this check is about, or NULL */
     enum layer layer;
     enum outcome outcome;
-    bool halts;                   /* what comes after it in the chain, at later layers, is BLOCKED */
-    const char *summary;          /* one sentence, ours; "" until settled */
-    struct fact *facts;           /* first fact or NULL */
-    struct fault fault;           /* CAUSE_NONE where nothing failed */
+    bool halts;          /* what comes after it in the chain, at later layers, is BLOCKED */
+    const char *summary; /* one sentence, ours; "" until settled */
+    struct fact *facts;  /* first fact or NULL */
+    struct fault fault;  /* CAUSE_NONE where nothing failed */
     const struct check *blocked_by; /* where outcome is BLOCKED */
     int64_t elapsed_us;
     struct check *next; /* of the chain, in the order they ran: layers ascend, extras come last */
@@ -149,18 +149,25 @@ struct lookup {
     const char *type;     /* "A", "AAAA", "SRV", "MX", "CNAME" */
     const char *resolver; /* "127.0.0.10:53" */
     int rcode;            /* -1 where no answer came */
-    const char *const *records; /* "127.0.0.20", "0 0 443 mail.contoso.test": rdata as in zone files */
+    const char *const
+        *records; /* "127.0.0.20", "0 0 443 mail.contoso.test": rdata as in zone files */
     size_t count;
-    uint32_t ttl;         /* lowest of the answer */
+    uint32_t ttl; /* lowest of the answer */
     int64_t elapsed_us;
     struct fault fault;
     struct lookup *next;
 };
 
-/* ---- target, vantage, diagnosis --------------------------------------------------------------- */
+/* ---- target, vantage, diagnosis ---- */
 
-enum profile { PROFILE_MAPI_CDO, PROFILE_OUTLOOK, PROFILE_EWS_APP, PROFILE_OWA_USER, PROFILE_ALL,
-    PROFILE_COUNT };
+enum profile {
+    PROFILE_MAPI_CDO,
+    PROFILE_OUTLOOK,
+    PROFILE_EWS_APP,
+    PROFILE_OWA_USER,
+    PROFILE_ALL,
+    PROFILE_COUNT
+};
 const char *profile_str(enum profile profile); /* "mapi-cdo" */
 bool profile_parse(const char *name, enum profile *ret_profile);
 
@@ -194,15 +201,15 @@ struct finding {
     const char *title;
     enum severity severity;
     enum layer layer;
-    const char *component;       /* what is broken: "name autodiscover.contoso.test", "account svc@…" */
-    const char *const *checks;   /* ids, at least one */
+    const char *component; /* what is broken: "name autodiscover.contoso.test", "account svc@…" */
+    const char *const *checks; /* ids, at least one */
     size_t check_count;
     const char *const *evidence; /* sentences */
     size_t evidence_count;
     const char *const *fix;
     size_t fix_count;
-    const char *caused_by;       /* rule id of the finding this one follows from, or NULL */
-    struct finding *next;        /* first is the root cause */
+    const char *caused_by; /* rule id of the finding this one follows from, or NULL */
+    struct finding *next;  /* first is the root cause */
 };
 
 enum status { STATUS_OK, STATUS_DEGRADED, STATUS_BROKEN, STATUS_UNKNOWN, STATUS_COUNT };
@@ -224,8 +231,8 @@ struct checklist_item {
 };
 
 struct survey {
-    const char *version;  /* of exreach */
-    int64_t started_us;   /* since the epoch, UTC */
+    const char *version; /* of exreach */
+    int64_t started_us;  /* since the epoch, UTC */
     int64_t elapsed_us;
     struct target target;
     struct vantage vantage;
@@ -233,8 +240,8 @@ struct survey {
     struct lookup *lookups;
     int logons_attempted; /* logons in which a secret or a proof of it was sent */
     int logons_refused;
-    bool interrupted;     /* by a signal */
-    bool out_of_time;     /* the run's deadline passed */
+    bool interrupted; /* by a signal */
+    bool out_of_time; /* the run's deadline passed */
 
     /* filled by survey_diagnose() */
     struct finding *findings;
@@ -247,7 +254,7 @@ struct survey {
 void survey_init(struct survey *survey);
 void survey_done(struct survey *survey);
 
-/* ---- building --------------------------------------------------------------------------------- */
+/* ---- building ---- */
 
 /* Appends a chain; the endpoint is copied into the survey's arena, its id made from it. */
 struct chain *survey_add_chain(struct survey *survey, const struct endpoint *endpoint);
@@ -260,7 +267,8 @@ void check_free(struct check *check); /* only one that no chain owns; NULL is al
 void chain_append(struct chain *chain, struct check *check); /* the chain owns it now */
 
 /* Recording a fact a probe did not declare, or with another type, is a bug: it asserts. Texts and
- * lists are copied. A second record of the same key replaces the first. NULL text records nothing. */
+ * lists are copied. A second record of the same key replaces the first. NULL text records nothing.
+ */
 void check_bool(struct check *check, const char *key, bool value);
 void check_int(struct check *check, const char *key, int64_t value);
 void check_text(struct check *check, const char *key, const char *value);
@@ -268,8 +276,9 @@ void check_textn(struct check *check, const char *key, const void *bytes, size_t
 void check_list(struct check *check, const char *key, const char *const *texts, size_t count);
 void check_add(struct check *check, const char *key, const char *text); /* one more list entry */
 
-/* Settling: the outcome, whether it halts the chain (FAIL, ERROR and BLOCKED do, PASS and WARN do not,
- * SKIPPED does not), and one sentence. check_halt() afterwards halts at a WARN or a SKIPPED, too. */
+/* Settling: the outcome, whether it halts the chain (FAIL, ERROR and BLOCKED do, PASS and WARN do
+ * not, SKIPPED does not), and one sentence. check_halt() afterwards halts at a WARN or a SKIPPED,
+ * too. */
 void check_settle(struct check *check, enum outcome outcome, const char *format, ...)
 #if defined(__GNUC__)
     __attribute__((format(printf, 3, 4)))
@@ -279,7 +288,7 @@ void check_halt(struct check *check);
 /* FAIL (or ERROR where the cause is ours) with this fault; the summary is the fault's text. */
 void check_fail(struct check *check, const struct fault *fault);
 
-/* ---- reading ---------------------------------------------------------------------------------- */
+/* ---- reading ---- */
 
 const struct fact *check_fact(const struct check *check, const char *key); /* NULL: not recorded */
 /* With a default for what was not recorded. */
@@ -294,8 +303,8 @@ bool chain_is_extra(const struct chain *chain, const struct check *check);
 const struct check *chain_check(const struct chain *chain, const char *probe); /* by probe id */
 /* Which server behind a shared name answered: the first fact "node" of its checks, or NULL. */
 const char *chain_node(const struct chain *chain);
-/* Every check that applies is PASS or WARN, at least one at AUTH or later is. Extras about a subject
- * (a further mailbox) count, extras without (http.health) do not. */
+/* Every check that applies is PASS or WARN, at least one at AUTH or later is. Extras about a
+ * subject (a further mailbox) count, extras without (http.health) do not. */
 bool chain_works(const struct chain *chain);
 
 struct chain *survey_find_chain(const struct survey *survey, const char *id);

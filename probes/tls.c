@@ -64,7 +64,8 @@ void judge_tls(const struct tls_seen *seen, const char *host, bool insecure,
     if (fault != NULL && !judged)
         bad = *fault;
     if (judged && insecure && fault == NULL) {
-        check_settle(check, OUTCOME_WARN, "%s (--insecure: going on without credentials)", bad.text);
+        check_settle(
+            check, OUTCOME_WARN, "%s (--insecure: going on without credentials)", bad.text);
         check->fault = bad;
         return;
     }
@@ -94,7 +95,7 @@ static void tls_run(struct session *session, struct check *check)
         if (session->http != NULL)
             seen = http_tls(session->http);
     } else {
-        ok = tls_connect(session->sock, host, session_trust(session), session_limit(session),
+        ok = tls_connect(session->sock, host, session->trust, session_limit(session),
             &session->tls_seen, &session->tls, &fault);
     }
     judge_tls(seen, host, insecure, ok ? NULL : &fault, check);

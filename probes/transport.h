@@ -9,8 +9,8 @@
 extern const struct probe probe_tcp_connect;
 extern const struct probe probe_tls_handshake;
 
-/* Outcome and facts of a handshake; `fault` is what ended it, or NULL. insecure: a certificate that does
- * not verify is a WARN. Pure. */
+/* Outcome and facts of a handshake; `fault` is what ended it, or NULL. insecure: a certificate that
+ * does not verify is a WARN. Pure. */
 void judge_tls(const struct tls_seen *seen, const char *host, bool insecure,
     const struct fault *fault, struct check *check);
 

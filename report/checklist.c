@@ -189,30 +189,36 @@ static void answer_public(struct answer *answer)
             "EWS: %s", tree->summary);
 }
 
+/* A further mailbox on any row: what works, else what fails, else whatever there is. */
+static const struct check *mailbox_witness(const struct survey *survey, const char *mailbox)
+{
+    const struct check *seen = NULL;
+    for (const struct chain *chain = survey->chains; chain != NULL; chain = chain->next) {
+        for (const struct check *at = chain->checks; at != NULL; at = at->next) {
+            if (at->subject == NULL || strcmp(at->probe, "ews.mailbox") != 0 ||
+                strcmp(at->subject, mailbox) != 0)
+                continue;
+            if (seen == NULL || check_is_good(at) || (has_failed(at) && !check_is_good(seen)))
+                seen = at;
+        }
+    }
+    return seen;
+}
+
 /* Of every --mailbox, too: one that does not open is the answer. */
 static void answer_calendar(struct answer *answer)
 {
+    int others = 0;
     if (!answer_folder(answer, "calendar"))
         return;
-    int others = 0;
-    for (size_t i = 0; i < answer->survey->target.mailbox_count; i++) {
+    for (size_t i = 0; i < answer->survey->target.mailbox_count; i++, others++) {
         const char *mailbox = answer->survey->target.mailboxes[i];
-        const struct check *seen = NULL;
-        for (const struct chain *chain = answer->survey->chains; chain != NULL;
-             chain = chain->next) {
-            for (const struct check *at = chain->checks; at != NULL; at = at->next) {
-                if (at->subject != NULL && strcmp(at->probe, "ews.mailbox") == 0 &&
-                    strcmp(at->subject, mailbox) == 0 && (seen == NULL || !check_is_good(seen)))
-                    seen = at;
-            }
-        }
-        if (check_is_good(seen)) {
-            others++;
-        } else {
-            answer_settle(answer, OUTCOME_FAIL, "the calendar of %s: %s", mailbox,
-                seen != NULL ? seen->summary : "not tried");
-            return;
-        }
+        const struct check *seen = mailbox_witness(answer->survey, mailbox);
+        if (check_is_good(seen))
+            continue;
+        answer_settle(answer, OUTCOME_FAIL, "the calendar of %s: %s", mailbox,
+            seen != NULL ? seen->summary : "not tried");
+        return;
     }
     if (others > 0)
         answer_settle(answer, OUTCOME_PASS, "opens over EWS, so do those of %d more mailbox%s",

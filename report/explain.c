@@ -30,14 +30,32 @@ static void put_section(
     layout_wrap(out, style, "", INDENT, text);
 }
 
+/* The placeholders of a fix ({host}), which a finding fills in, as words: HOST. */
+static const char *spell_out(struct arena *arena, const char *text)
+{
+    char *copy = arena_strdup(arena, text);
+    char *to = copy;
+    bool inside = false;
+    for (const char *at = text; *at != '\0'; at++) {
+        if (*at == '{' || *at == '}')
+            inside = *at == '{';
+        else
+            *to++ = (char)(inside && *at >= 'a' && *at <= 'z' ? *at - 'a' + 'A' : *at);
+    }
+    *to = '\0';
+    return copy;
+}
+
 static void put_bullets(const struct render_style *style, struct text_buffer *out,
     const char *title, const char *const *texts)
 {
     buffer_add(out, "\n");
     layout_put(out, style, PAINT_BOLD, title);
     buffer_add(out, "\n");
+    struct arena arena = {0};
     for (size_t i = 0; i < RULE_TEXTS_MAX && texts[i] != NULL; i++)
-        layout_wrap(out, style, "  -", INDENT, texts[i]);
+        layout_wrap(out, style, "  -", INDENT, spell_out(&arena, texts[i]));
+    arena_done(&arena);
 }
 
 bool explain_rule(

@@ -109,11 +109,12 @@ void layout_wrap(struct text_buffer *out, const struct render_style *style, cons
     const char *at = buffer_text(&safe);
 
     buffer_add(out, label);
-    size_t label_columns = text_columns(label);
-    if (label_columns < indent)
-        buffer_repeat(out, ' ', indent - label_columns);
+    size_t used = text_columns(label);
+    size_t pad = used < indent ? indent - used : used > indent ? 1 : 0;
+    buffer_repeat(out, ' ', pad);
     size_t columns = width > indent + 8 ? width - indent : 8;
-    size_t line = label_columns < indent ? columns : columns - (label_columns - indent);
+    size_t over = used + pad > indent ? used + pad - indent : 0;
+    size_t line = columns > over + 8 ? columns - over : 8;
     for (;;) {
         size_t length = next_line(at, line);
         buffer_addn(out, at, length);

@@ -270,8 +270,8 @@ static void put_label(struct frame *frame, const struct label *label)
     const struct render_style *style = frame->style;
     struct text_buffer *out = frame->out;
     if (frame->stacked) {
-        const char *line =
-            arena_printf(&frame->arena, "%s %s %s", label->service, label->host, label->address);
+        const char *line = arena_printf(&frame->arena, "%s %s%s%s", label->service, label->host,
+            *label->address != '\0' ? " " : "", label->address);
         size_t length = layout_columns(style, line);
         if (length < frame->indent) {
             layout_field(out, style, PAINT_NONE, line, frame->indent);

@@ -189,6 +189,13 @@ static struct missing find_missing(const struct survey *survey, const struct ser
     return missing;
 }
 
+/* What it is: the rule's words, for what no rule explains the check's own. */
+static const char *words_of(const struct survey *survey, const struct finding *finding)
+{
+    const struct check *check = survey_find_check(survey, finding->checks[0]);
+    return strncmp(finding->rule, "X-", 2) == 0 && check != NULL ? check->summary : finding->title;
+}
+
 static const char *broken_summary(struct survey *survey, unsigned services)
 {
     const struct finding *finding = survey->verdict.breaks_at;
@@ -200,7 +207,8 @@ static const char *broken_summary(struct survey *survey, unsigned services)
                                         others == 1 ? "" : "s")
                                   : "";
     return arena_printf(&survey->arena, "mailbox access breaks at %s: %s: %s (%s)%s",
-        layer_title(finding->layer), finding->component, finding->title, finding->rule, more);
+        layer_title(finding->layer), finding->component, words_of(survey, finding), finding->rule,
+        more);
 }
 
 static const char *unknown_summary(struct survey *survey, unsigned services)
@@ -226,8 +234,8 @@ static const char *degraded_summary(struct survey *survey)
                                   : "";
     return arena_printf(&survey->arena,
         "what profile %s needs works, with a warning: %s: %s (%s)%s",
-        profile_str(survey->target.profile), finding->component, finding->title, finding->rule,
-        more);
+        profile_str(survey->target.profile), finding->component, words_of(survey, finding),
+        finding->rule, more);
 }
 
 void profile_verdict(struct survey *survey)

@@ -177,7 +177,7 @@ static void put_own_trouble(struct page *page)
             continue;
         buffer_add(page->out, "\n");
         layout_put(page->out, page->style, PAINT_TROUBLE, "Our own trouble");
-        buffer_add(page->out, ", no word about the server:\n");
+        buffer_add(page->out, ", not the server's:\n");
         put_paragraphs(page, "because", 3, finding->evidence, finding->evidence_count);
         put_paragraphs(page, "fix", 3, finding->fix, finding->fix_count);
     }
@@ -205,6 +205,15 @@ static void put_item(
     buffer_done(&line);
 }
 
+static enum paint item_paint(enum outcome outcome)
+{
+    if (outcome == OUTCOME_PASS)
+        return PAINT_GOOD;
+    if (outcome == OUTCOME_FAIL)
+        return PAINT_BAD;
+    return outcome == OUTCOME_WARN ? PAINT_WARN : PAINT_DIM;
+}
+
 static bool is_by_hand(const struct checklist_item *item)
 {
     struct check shape = {.outcome = item->outcome, .summary = item->summary};
@@ -222,9 +231,7 @@ static void put_checklist(struct page *page)
     const struct checklist_item *item = page->survey->checklist;
     for (; item != NULL; item = item->next) {
         struct check shape = {.outcome = item->outcome, .summary = item->summary};
-        enum paint paint = item->outcome == OUTCOME_PASS   ? PAINT_GOOD
-                           : item->outcome == OUTCOME_FAIL ? PAINT_BAD
-                                                           : PAINT_WARN;
+        enum paint paint = item_paint(item->outcome);
         if (is_by_hand(item))
             by_hand = true;
         else

@@ -49,7 +49,7 @@ static bool moment_seconds(const struct moment *moment, int64_t *ret_seconds)
     if (moment->day > length || moment->hour > 23 || moment->minute > 59 || moment->second > 60)
         return false;
     *ret_seconds = days_from_civil(moment->year, moment->month, moment->day) * 86400 +
-                   moment->hour * 3600 + moment->minute * 60 + moment->second;
+                   (int64_t)moment->hour * 3600 + (int64_t)moment->minute * 60 + moment->second;
     return true;
 }
 

@@ -158,7 +158,7 @@ bool challenges_parse(
     struct arena *arena, const char *value, struct challenge list[CHALLENGES_MAX], size_t *count)
 {
     /* The parameters are quoted once more in `rest`: bound the whole before any of it is copied. */
-    if (strlen(value) > 2 * CHALLENGE_TOKEN_MAX)
+    if (strlen(value) / 2 > CHALLENGE_TOKEN_MAX)
         return false;
     bool good = true;
     const char *at = skip_separators(value);

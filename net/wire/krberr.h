@@ -13,9 +13,11 @@
 
 /* The NTSTATUS of a KERB-EXT-ERROR, as Windows and Samba wrap it; 0: none. */
 uint32_t krb_edata_ntstatus(const void *edata, size_t length);
-/* The encryption types of ETYPE-INFO2 (else of ETYPE-INFO), in the KDC's order; returns how many. */
+/* The encryption types of ETYPE-INFO2 (else of ETYPE-INFO), in the KDC's order; returns how many.
+ */
 size_t krb_edata_etypes(const void *edata, size_t length, int32_t *ret_etypes, size_t max);
-/* The salt of the first entry that has one, NUL-terminated; false: none, or longer than size - 1. */
+/* The salt of the first entry that has one, NUL-terminated; false: none, or longer than size - 1.
+ */
 bool krb_edata_salt(const void *edata, size_t length, char *ret_salt, size_t size);
 
 /* CAUSE_NONE for a status that is not one of a logon. */

@@ -63,13 +63,12 @@ bool ntlm_hash(const char *password, uint8_t ret_hash[NTLM_HASH_SIZE], struct fa
     return true;
 }
 
-/* SIGN only where messages are to be protected: inside TLS, Samba's LDAP refuses a bind that could sign
- * (result 53). Key exchange goes with SIGN, 3.1.5.1.2. */
+/* SIGN only where messages are to be protected: inside TLS, Samba's LDAP refuses a bind that could
+ * sign (result 53). Key exchange goes with SIGN, 3.1.5.1.2. */
 static uint32_t wanted_flags(unsigned flags)
 {
     uint32_t wanted = FLAG_UNICODE | FLAG_REQUEST_TARGET | FLAG_NTLM | FLAG_ALWAYS_SIGN |
-                      FLAG_EXTENDED_SECURITY | FLAG_VERSION | FLAG_128 | FLAG_TARGET_INFO |
-                      flag_56;
+                      FLAG_EXTENDED_SECURITY | FLAG_VERSION | FLAG_128 | FLAG_TARGET_INFO | flag_56;
     if (flags & (NTLM_WANT_SIGN | NTLM_WANT_SEAL))
         wanted |= FLAG_SIGN | FLAG_KEY_EXCHANGE;
     if (flags & NTLM_WANT_SEAL)
@@ -79,8 +78,7 @@ static uint32_t wanted_flags(unsigned flags)
     return wanted;
 }
 
-/* 2.2.2.10 VERSION. It is for debugging only; some acceptors look for one of a Windows that exists.
- */
+/* 2.2.2.10 VERSION. For debugging only; some acceptors look for one of a Windows that exists. */
 static void write_version(struct writer *writer)
 {
     write_u8(writer, 10);

@@ -178,19 +178,20 @@ static bool is_digit(char c)
 static size_t build_length(const char *text)
 {
     size_t length = 0;
-    int parts = 0;
-    while (is_digit(text[length])) {
+    for (int parts = 1; parts <= 4; parts++) {
         size_t digits = 0;
         while (is_digit(text[length + digits]))
             digits++;
-        if (digits > 5 || ++parts > 4)
+        if (digits == 0 || digits > 5)
             return 0;
         length += digits;
+        if (text[length] == '/')
+            return parts >= 3 ? length : 0;
         if (text[length] != '.')
-            break;
+            return 0;
         length++;
     }
-    return parts >= 3 && text[length] == '/' ? length : 0;
+    return 0;
 }
 
 const char *owa_page_build(struct arena *arena, const char *body)

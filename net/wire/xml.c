@@ -287,9 +287,8 @@ char *xml_escape(struct arena *arena, const char *text)
     for (; *text != '\0'; text++) {
         const char *escape = escape_of(*text);
         if (escape != NULL) {
-            size_t length = strlen(escape);
-            memcpy(escaped + out, escape, length);
-            out += length;
+            while (*escape != '\0')
+                escaped[out++] = *escape++;
         } else if ((unsigned char)*text >= ' ' || *text == '\t') {
             escaped[out++] = *text;
         }

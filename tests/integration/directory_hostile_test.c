@@ -53,6 +53,41 @@ static bool search(struct directory *directory, int cancel_fd, struct directory_
 
 static char deep[4000];
 
+static const struct {
+    const char *what;
+    struct script script;
+    enum cause cause;
+    size_t count;
+    bool more;
+} ldap_cases[] = {
+    {"silent", {.eat = 1}, CAUSE_TIMEOUT, 0, false},
+    {"closes", {.eat = 1, .close = true}, CAUSE_CLOSED, 0, false},
+    {"length 84 ff ff ff ff", SAYS("\x30\x84\xff\xff\xff\xff\x02\x01\x01"), CAUSE_MALFORMED, 0,
+        false},
+    {"length of 5 bytes", SAYS("\x30\x85\x00\x00\x00\x00\x05"), CAUSE_MALFORMED, 0, false},
+    {"indefinite", SAYS("\x30\x80\x02\x01\x01\x65\x07\x0a\x01\x00\x04\x00\x04\x00\x00\x00"),
+        CAUSE_MALFORMED, 0, false},
+    {"deep", {deep, sizeof deep, 1, 1, false, NULL}, CAUSE_MALFORMED, 0, false},
+    {"child beyond its parent",
+        SAYS("\x30\x0c\x02\x01\x01\x65\x70\x0a\x01\x00\x04\x00\x04"
+             "\x00"),
+        CAUSE_MALFORMED, 0, false},
+    {"another tag", SAYS("\x31\x0c\x02\x01\x01\x65\x07\x0a\x01\x00\x04\x00\x04\x00"),
+        CAUSE_MALFORMED, 0, false},
+    {"HTTP", SAYS_AND_CLOSES("HTTP/1.1 400 Bad Request\r\n\r\n"), CAUSE_MALFORMED, 0, false},
+    {"no message id", SAYS("\x30\x09\x65\x07\x0a\x01\x00\x04\x00\x04\x00"), CAUSE_MALFORMED, 0,
+        false},
+    {"a result without its fields", SAYS("\x30\x05\x02\x01\x01\x65\x00"), CAUSE_MALFORMED, 0,
+        false},
+    {"cut in the middle", SAYS_AND_CLOSES("\x30\x0c\x02\x01\x01\x65"), CAUSE_CLOSED, 0, false},
+    {"answers to others for ever", REPEATS(OTHER_ID), CAUSE_TIMEOUT, 0, false},
+    {"nothing found", SAYS(DONE), CAUSE_NONE, 0, false},
+    {"two entries", SAYS(ENTRY ENTRY DONE), CAUSE_NONE, 2, false},
+    {"entries for ever", REPEATS(ENTRY), CAUSE_NONE, 3, true},
+    {"size limit", SAYS(ENTRY SIZELIMIT), CAUSE_NONE, 1, true},
+    {"referral", SAYS(REFERRED), CAUSE_REFERRAL, 0, false},
+};
+
 static void test_ldap_scripts(void **unused)
 {
     (void)unused;
@@ -63,56 +98,22 @@ static void test_ldap_scripts(void **unused)
         deep[4 * i + 2] = (char)(left >> 8);
         deep[4 * i + 3] = (char)(left & 0xff);
     }
-    const struct {
-        const char *what;
-        struct script script;
-        enum cause cause;
-        size_t count;
-        bool more;
-    } cases[] = {
-        {"silent", {.eat = 1}, CAUSE_TIMEOUT, 0, false},
-        {"closes", {.eat = 1, .close = true}, CAUSE_CLOSED, 0, false},
-        {"length 84 ff ff ff ff", SAYS("\x30\x84\xff\xff\xff\xff\x02\x01\x01"), CAUSE_MALFORMED, 0,
-            false},
-        {"length of 5 bytes", SAYS("\x30\x85\x00\x00\x00\x00\x05"), CAUSE_MALFORMED, 0, false},
-        {"indefinite", SAYS("\x30\x80\x02\x01\x01\x65\x07\x0a\x01\x00\x04\x00\x04\x00\x00\x00"),
-            CAUSE_MALFORMED, 0, false},
-        {"deep", {deep, sizeof deep, 1, 1, false, NULL}, CAUSE_MALFORMED, 0, false},
-        {"child beyond its parent",
-            SAYS("\x30\x0c\x02\x01\x01\x65\x70\x0a\x01\x00\x04\x00\x04"
-                 "\x00"),
-            CAUSE_MALFORMED, 0, false},
-        {"another tag", SAYS("\x31\x0c\x02\x01\x01\x65\x07\x0a\x01\x00\x04\x00\x04\x00"),
-            CAUSE_MALFORMED, 0, false},
-        {"HTTP", SAYS_AND_CLOSES("HTTP/1.1 400 Bad Request\r\n\r\n"), CAUSE_MALFORMED, 0, false},
-        {"no message id", SAYS("\x30\x09\x65\x07\x0a\x01\x00\x04\x00\x04\x00"), CAUSE_MALFORMED, 0,
-            false},
-        {"a result without its fields", SAYS("\x30\x05\x02\x01\x01\x65\x00"), CAUSE_MALFORMED, 0,
-            false},
-        {"cut in the middle", SAYS_AND_CLOSES("\x30\x0c\x02\x01\x01\x65"), CAUSE_CLOSED, 0, false},
-        {"answers to others for ever", REPEATS(OTHER_ID), CAUSE_TIMEOUT, 0, false},
-        {"nothing found", SAYS(DONE), CAUSE_NONE, 0, false},
-        {"two entries", SAYS(ENTRY ENTRY DONE), CAUSE_NONE, 2, false},
-        {"entries for ever", REPEATS(ENTRY), CAUSE_NONE, 3, true},
-        {"size limit", SAYS(ENTRY SIZELIMIT), CAUSE_NONE, 1, true},
-        {"referral", SAYS(REFERRED), CAUSE_REFERRAL, 0, false},
-    };
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    for (size_t i = 0; i < sizeof ldap_cases / sizeof ldap_cases[0]; i++) {
         struct server server;
         struct arena arena = {0};
         struct fault fault = {0};
         struct directory_result result = {0};
-        server_start(&server, &cases[i].script);
+        server_start(&server, &ldap_cases[i].script);
         struct directory *directory = connected(&server);
         int64_t began = clock_monotonic_us();
         bool ok = search(directory, -1, &result, &arena, &fault);
         int64_t took = (clock_monotonic_us() - began) / 1000;
-        expect_cause(ok, &fault, cases[i].cause, cases[i].what);
+        expect_cause(ok, &fault, ldap_cases[i].cause, ldap_cases[i].what);
         if (took > STEP_MS + GRACE_MS)
-            fail_msg("%s: took %ld ms", cases[i].what, (long)took);
+            fail_msg("%s: took %ld ms", ldap_cases[i].what, (long)took);
         if (ok) {
-            assert_int_equal(result.count, cases[i].count);
-            assert_int_equal(result.more, cases[i].more);
+            assert_int_equal(result.count, ldap_cases[i].count);
+            assert_int_equal(result.more, ldap_cases[i].more);
         }
         directory_close(directory);
         assert_int_equal(server_stop(&server), 1);
@@ -187,11 +188,19 @@ static void test_ldap_bind(void **unused)
     secret_free(secret);
 }
 
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SANITIZED
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define SANITIZED
+#endif
+#endif
+
 /* The scripts above announce gigabytes and send megabytes. */
 static void test_memory(void **unused)
 {
     (void)unused;
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#if !defined(SANITIZED)
     struct rusage usage;
     assert_int_equal(getrusage(RUSAGE_SELF, &usage), 0);
     assert_true(usage.ru_maxrss < 64L * 1024);

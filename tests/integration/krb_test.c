@@ -10,7 +10,7 @@
 
 #include "net/krb_impl.h"
 
-static char cache_file[512];
+static char cache_file[512], keytab_file[512];
 
 static void test_ask(void **unused)
 {
@@ -299,6 +299,46 @@ static void test_adopted_cache(void **unused)
     krb_free(second);
 }
 
+/* svc's key, made of its password as AD does: realm and name are the salt. */
+static void write_keytab(void)
+{
+    char salt_text[] = REALM "svc";
+    krb5_context context = NULL;
+    krb5_keytab keytab = NULL;
+    krb5_keytab_entry entry = {.vno = 1};
+    krb5_data salt = {.length = sizeof salt_text - 1, .data = salt_text};
+    krb5_data text = {.length = (unsigned)secret_length(password)};
+    text.data = strdup(secret_text(password));
+    assert_int_equal(krb5_init_context(&context), 0);
+    assert_int_equal(krb5_kt_resolve(context, keytab_file, &keytab), 0);
+    assert_int_equal(krb5_parse_name(context, "svc@" REALM, &entry.principal), 0);
+    assert_int_equal(
+        krb5_c_string_to_key(context, ENCTYPE_AES256_CTS_HMAC_SHA1_96, &text, &salt, &entry.key),
+        0);
+    assert_int_equal(krb5_kt_add_entry(context, keytab, &entry), 0);
+    krb5_free_keytab_entry_contents(context, &entry);
+    krb5_kt_close(context, keytab);
+    krb5_free_context(context);
+    free(text.data);
+}
+
+static void test_keytab(void **unused)
+{
+    (void)unused;
+    struct krb *krb = NULL;
+    struct fault fault = {0};
+    struct krb_reply reply;
+    bool sent = false;
+    write_keytab();
+    assert_ok(krb_new("svc@contoso.test", REALM, &krb, &fault), &fault);
+    assert_ok(krb_adopt_cache(krb, &fault), &fault);
+    assert_false(krb_has_ticket(krb));
+    assert_ok(krb_login(krb, &kdc, NULL, soon(), &sent, &reply, &fault), &fault);
+    assert_true(krb_has_ticket(krb));
+    krb_free(krb);
+    remove(&keytab_file[strlen("FILE:")]);
+}
+
 int main(int argc, char **argv)
 {
     if (argc != 2) {
@@ -309,6 +349,8 @@ int main(int argc, char **argv)
     snprintf(keytab, sizeof keytab, "%s/frontend.keytab", argv[1]);
     snprintf(cache_file, sizeof cache_file, "FILE:%s/krb_test.ccache", argv[1]);
     setenv("KRB5_KTNAME", keytab, 1);
+    snprintf(keytab_file, sizeof keytab_file, "FILE:%s/krb_test.keytab", argv[1]);
+    setenv("KRB5_CLIENT_KTNAME", keytab_file, 1);
     setenv("KRB5CCNAME", cache_file, 1);
     if (!lab_open(argv[1]))
         return 1;
@@ -321,6 +363,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_bindings),
         cmocka_unit_test(test_refused_tickets),
         cmocka_unit_test(test_adopted_cache),
+        cmocka_unit_test(test_keytab),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     lab_close();

@@ -192,6 +192,22 @@ def every_scheme_alone():
         expect(survey["logons"]["attempted"] == 0, "--anonymous logged on")
 
 
+@test
+def kerberos_without_a_password():
+    with Lab() as lab:
+        command = f"kinit svc < {lab.path('password')} >/dev/null && {EXREACH} svc@contoso.test -k -f json " \
+                  f"--dns 127.0.0.10 --ca {lab.path('ca.pem')}"
+        result = lab.run("sh", "-c", command)
+        clean(result)
+        survey = json.loads(result.stdout)
+        rows = [row for row in survey["rows"] if row["service"] == "ews"]
+        expect(rows, describe(survey) + result.stderr)
+        for row in rows:
+            expect(row["cells"]["mailbox"]["outcome"] == "pass", describe(survey))
+        for row, layer, cell in cells(survey, service="owa"):
+            expect(layer != "auth" or cell["outcome"] == "skipped", f"{row['id']}: {cell}")
+
+
 # ---- faults -------------------------------------------------------------------------------------------------
 
 def fault_is_first(fault):

@@ -4,7 +4,7 @@
  * test.
  *
  * With arguments: answers the challenge given, for other judges:
- *   answer CHALLENGE-HEX USER DOMAIN PASSWORD BINDINGS-HEX|- TARGET|-
+ *   answer CHALLENGE-HEX USER DOMAIN PASSWORD BINDINGS-HEX|- TARGET|- seal|plain
  * prints as hex, a line each: Type 1, Type 3, session key, a message, it sealed, its signature.
  */
 #include "net/wire/ntlm.h"
@@ -53,19 +53,26 @@ struct acceptor_case {
     const char *expected_bindings; /* the acceptor's; NULL: it asks for none */
     const char *bindings;          /* ours; NULL: we send none */
     bool accepted;
+    unsigned flags; /* enum ntlm_flags */
 };
 
 /* No name outside ASCII here: this acceptor (1.2.0) refuses every such user, whoever asks; impacket
  * judges those. Its domains are case-sensitive. */
 static const struct acceptor_case cases[] = {
-    {"DOMAIN\\user", "svc", "CONTOSO", "Passw0rd\xC3\xA4", NULL, NULL, true},
-    {"user in capitals", "SVC", "CONTOSO", "Passw0rd\xC3\xA4", NULL, NULL, true},
-    {"wrong password", "svc", "CONTOSO", "wrong", NULL, NULL, false},
-    {"unknown user", "nobody", "CONTOSO", "Passw0rd\xC3\xA4", NULL, NULL, false},
-    {"bindings, the acceptor does not ask", "svc", "CONTOSO", "Passw0rd\xC3\xA4", NULL, "one",
-        true},
-    {"right bindings", "svc", "CONTOSO", "Passw0rd\xC3\xA4", "one", "one", true},
-    {"wrong bindings", "svc", "CONTOSO", "Passw0rd\xC3\xA4", "one", "two", false},
+    {"DOMAIN\\user", "svc", "CONTOSO", "Passw0rd\xC3\xA4", NULL, NULL, true, NTLM_WANT_SEAL},
+    {"user in capitals", "SVC", "CONTOSO", "Passw0rd\xC3\xA4", NULL, NULL, true, NTLM_WANT_SEAL},
+    {"wrong password", "svc", "CONTOSO", "wrong", NULL, NULL, false, NTLM_WANT_SEAL},
+    {"unknown user", "nobody", "CONTOSO", "Passw0rd\xC3\xA4", NULL, NULL, false, NTLM_WANT_SEAL},
+    {"bindings, the acceptor does not ask", "svc", "CONTOSO", "Passw0rd\xC3\xA4", NULL, "one", true,
+        NTLM_WANT_SEAL},
+    {"right bindings", "svc", "CONTOSO", "Passw0rd\xC3\xA4", "one", "one", true, NTLM_WANT_SEAL},
+    {"wrong bindings", "svc", "CONTOSO", "Passw0rd\xC3\xA4", "one", "two", false, NTLM_WANT_SEAL},
+    {"nothing to protect", "svc", "CONTOSO", "Passw0rd\xC3\xA4", NULL, NULL, true, 0},
+    {"nothing to protect, right bindings", "svc", "CONTOSO", "Passw0rd\xC3\xA4", "one", "one", true,
+        0},
+    {"nothing to protect, wrong bindings", "svc", "CONTOSO", "Passw0rd\xC3\xA4", "one", "two",
+        false, 0},
+    {"nothing to protect, wrong password", "svc", "CONTOSO", "wrong", NULL, NULL, false, 0},
 };
 
 struct conversation {
@@ -95,7 +102,7 @@ static bool converse(struct conversation *conversation, const struct acceptor_ca
 {
     uint8_t *type1 = NULL, *type3 = NULL, bindings[16];
     size_t length1 = 0, length3 = 0;
-    ntlm_negotiate(&conversation->arena, NTLM_WANT_SEAL, &type1, &length1);
+    ntlm_negotiate(&conversation->arena, one->flags, &type1, &length1);
     gss_buffer_desc output = {0};
     if (accept_token(conversation, one, type1, length1, &output) != GSS_S_CONTINUE_NEEDED)
         return false;
@@ -106,7 +113,7 @@ static bool converse(struct conversation *conversation, const struct acceptor_ca
         .negotiate_length = length1,
         .challenge = arena_copy(&conversation->arena, output.value, output.length),
         .challenge_length = output.length,
-        .flags = NTLM_WANT_SEAL};
+        .flags = one->flags};
     if (one->bindings != NULL &&
         channel_bindings_md5((const uint8_t *)one->bindings, strlen(one->bindings), bindings, NULL))
         input.bindings = bindings;
@@ -195,7 +202,7 @@ static void run_case(const struct acceptor_case *one)
     report(accepted == one->accepted, one->what, one->accepted ? "accepted" : "refused");
     if (accepted && ntlm_keys_new(conversation.session_key, &conversation.keys, NULL)) {
         report(same_key(&conversation), one->what, "the same session key");
-        for (int round = 0; round < 2; round++) {
+        for (int round = 0; round < 2 && one->flags != 0; round++) {
             report(theirs_opens(&conversation), one->what, "opens what we seal");
             report(ours_opens(&conversation), one->what, "we open what it seals");
             report(theirs_verifies(&conversation), one->what, "verifies what we sign");
@@ -232,14 +239,15 @@ static int run_answer(char **arguments)
     struct arena arena = {0};
     uint8_t *type1 = NULL, *type3 = NULL, key[16], signature[16];
     size_t length1 = 0, length3 = 0, challenge_length = 0, bindings_length = 0;
-    ntlm_negotiate(&arena, NTLM_WANT_SEAL, &type1, &length1);
+    unsigned flags = strcmp(arguments[6], "seal") == 0 ? NTLM_WANT_SEAL : 0;
+    ntlm_negotiate(&arena, flags, &type1, &length1);
     struct ntlm_input input = {.user = arguments[1],
         .domain = arguments[2],
         .target_name = strcmp(arguments[5], "-") == 0 ? NULL : arguments[5],
         .negotiate = type1,
         .negotiate_length = length1,
         .challenge = from_hex(&arena, arguments[0], &challenge_length),
-        .flags = NTLM_WANT_SEAL};
+        .flags = flags};
     input.challenge_length = challenge_length;
     if (strcmp(arguments[4], "-") != 0)
         input.bindings = from_hex(&arena, arguments[4], &bindings_length);
@@ -264,7 +272,7 @@ static int run_answer(char **arguments)
 
 int main(int argc, char **argv)
 {
-    if (argc == 8 && strcmp(argv[1], "answer") == 0)
+    if (argc == 9 && strcmp(argv[1], "answer") == 0)
         return run_answer(argv + 2);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         run_case(&cases[i]);

@@ -100,6 +100,23 @@ static void test_faults(void **state)
     arena_done(&arena);
 }
 
+static void test_absurd_version(void **state)
+{
+    (void)state;
+    struct arena arena = {0};
+    const char *body = "<s:Envelope xmlns:s='http://schemas.xmlsoap.org/soap/envelope/'><s:Header>"
+                       "<ServerVersionInfo xmlns='http://schemas.microsoft.com/exchange/services/"
+                       "2006/types' MajorVersion='15' MinorVersion='-2' MajorBuildNumber='99999'/>"
+                       "</s:Header><s:Body><s:Fault/></s:Body></s:Envelope>";
+    struct ews_answer answer;
+    assert_true(ews_parse(&arena, body, strlen(body), &answer, NULL));
+    assert_int_equal(answer.major, 15);
+    assert_int_equal(answer.minor, -1);
+    assert_int_equal(answer.build, -1);
+    assert_int_equal(answer.revision, -1);
+    arena_done(&arena);
+}
+
 static void test_refused(void **state)
 {
     (void)state;
@@ -193,6 +210,7 @@ int main(void)
         cmocka_unit_test(test_folders),
         cmocka_unit_test(test_one_folder),
         cmocka_unit_test(test_faults),
+        cmocka_unit_test(test_absurd_version),
         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_too_much),
         cmocka_unit_test(test_request),

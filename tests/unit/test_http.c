@@ -1,26 +1,23 @@
+#include <fcntl.h>
 #include <openssl/ssl.h>
 #include <openssl/x509_vfy.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <stdio.h>
+#include <stdint.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
-#include "net/http.h"
-#include "tests/unit/script_server.h"
+#include "tests/unit/http_peer.h"
 
 /* HTTP against servers that follow scripts: each row is one way in which an exchange goes, and the
  * cause that must come of it. */
 
-#define HEAD_200 "HTTP/1.1 200 OK\r\n"
-#define GOOD     HEAD_200 "Content-Length: 5\r\n\r\nhello"
 #define TEN      "0123456789"
 #define HUNDRED  TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN
 #define THOUSAND HUNDRED HUNDRED HUNDRED HUNDRED HUNDRED HUNDRED HUNDRED HUNDRED HUNDRED HUNDRED
-
-static struct tls_trust *trust;
 
 enum { STEPS_MAX = 8 };
 struct row {
@@ -36,36 +33,6 @@ struct row {
     const char *text; /* in the fault's, or NULL */
 };
 
-static struct net_limit limit_of(int ms)
-{
-    return (struct net_limit){.deadline = deadline_in_ms(ms == 0 ? 3000 : ms), .cancel_fd = -1};
-}
-
-static struct http_conn *connect_to(
-    const struct script_server *server, bool tls, bool insecure, const char *host)
-{
-    struct net_address address;
-    net_sock sock = NET_SOCK_NONE;
-    struct fault fault = {0};
-    struct http_conn *conn = NULL;
-    assert_true(net_address_parse("127.0.0.1", script_port(server), &address));
-    assert_true(sock_connect(&address, limit_of(0), &sock, &fault));
-    struct http_origin origin = {.tls = tls, .host = host, .port = script_port(server)};
-    assert_true(http_open(&origin, sock, trust, insecure, &conn, &fault));
-    return conn;
-}
-
-static const struct http_request plain_get = {.method = "GET", .target = "/x?y=1"};
-
-static void expect_fault(
-    const char *name, const struct fault *fault, enum cause cause, long code, const char *text)
-{
-    if (fault->cause != cause || (code != 0 && fault->code != code) ||
-        (text != NULL && strstr(fault->text, text) == NULL))
-        fail_msg("%s: %s/%s/%ld \"%s\" in place of %s", name, cause_str(fault->cause),
-            origin_str(fault->origin), fault->code, fault->text, cause_str(cause));
-}
-
 static void check_row(const struct row *row)
 {
     struct script_server *server = script_start(row->steps, &row->cert);
@@ -75,9 +42,7 @@ static void check_row(const struct row *row)
     struct fault fault = {0};
     request.credentials = row->credentials;
     request.body_max = 4000;
-    struct fault none;
-    struct net_limit pause = {.deadline = deadline_in_ms(row->pause_ms), .cancel_fd = -1};
-    (void)sock_wait(NET_SOCK_NONE, SOCK_READABLE, pause, &none);
+    pause_ms(row->pause_ms);
     int64_t begun = clock_monotonic_us();
     bool begins = http_begin(conn, &request, limit_of(row->timeout_ms), &fault);
     if (begins != row->begins)
@@ -413,324 +378,29 @@ static void test_tls_rows(void **state)
     }
 }
 
-/* ---- one connection, several requests ---------------------------------------------------------
- */
-
-static void exchange(struct http_conn *conn, const struct http_request *request)
-{
-    struct http_response response;
-    struct fault fault = {0};
-    if (!http_exchange(conn, request, limit_of(0), &response, &fault))
-        fail_msg("%s: %s", cause_str(fault.cause), fault.text);
-    assert_int_equal(response.status, 200);
-    assert_string_equal(response.body, "hello");
-    assert_string_equal(response.reason, "OK");
-    assert_int_equal(response.length, 5);
-    assert_true(response.first_byte_us > 0 && response.first_byte_us <= response.elapsed_us);
-    http_response_done(&response);
-}
-
-static void test_same_connection(void **state)
+/* Whatever went wrong before: no descriptor stays open. */
+static void test_descriptors(void **state)
 {
     (void)state;
-    static const struct script_step steps[] = {{.kind = SCRIPT_TLS}, {.kind = SCRIPT_READ_HEAD},
-        {.kind = SCRIPT_SEND, .text = GOOD}, {.kind = SCRIPT_READ_HEAD},
-        {.kind = SCRIPT_SEND, .text = GOOD}, {.kind = SCRIPT_READ_HEAD},
-        {.kind = SCRIPT_SEND, .text = GOOD}, {.kind = SCRIPT_SILENT}};
-    const struct script_cert cert = {0};
-    struct script_server *server = script_start(steps, &cert);
-    struct http_conn *conn = connect_to(server, true, false, "server.test");
-    assert_false(http_tls(conn)->done);
-    for (int i = 0; i < 3; i++) {
-        exchange(conn, &plain_get);
-        assert_true(http_usable(conn));
-    }
-    const struct tls_seen *seen = http_tls(conn);
-    assert_true(seen->done);
-    assert_string_equal(seen->version, "TLSv1.3");
-    assert_int_equal(seen->chain_count, 1);
-    assert_int_equal(seen->error_count, 0);
-    assert_string_equal(seen->names[0], "server.test");
-    assert_string_equal(seen->chain[0].key, "EC prime256v1");
-    assert_string_equal(seen->chain[0].issuer, "CN=Script Authority");
-    assert_int_equal(seen->end_point_length, 32);
-    assert_int_equal(script_connections(server), 1);
-    char got[4096];
-    script_received(server, got, sizeof got);
-    assert_non_null(strstr(got, "GET /x?y=1 HTTP/1.1\r\n"));
-    http_close(conn);
-    script_stop(server);
-}
-
-/* Closed between two requests: a fault, never a silent second connection. */
-static void test_closed_between(void **state)
-{
-    (void)state;
-    static const struct script_step closing[] = {
-        {.kind = SCRIPT_READ_HEAD}, {.kind = SCRIPT_SEND, .text = GOOD}, {.kind = SCRIPT_FIN}};
-    static const struct script_step resetting[] = {{.kind = SCRIPT_READ_HEAD},
-        {.kind = SCRIPT_SEND, .text = GOOD}, {.kind = SCRIPT_SLEEP, .ms = 20},
-        {.kind = SCRIPT_RESET}};
-    static const struct script_step late[] = {{.kind = SCRIPT_READ_HEAD},
-        {.kind = SCRIPT_SEND, .text = GOOD}, {.kind = SCRIPT_READ_HEAD}, {.kind = SCRIPT_FIN}};
-    const struct {
-        const struct script_step *steps;
-        enum cause cause;
-        int wait_ms;
-    } cases[] = {
-        {closing, CAUSE_CLOSED, 60}, {resetting, CAUSE_RESET, 60}, {late, CAUSE_CLOSED, 0}};
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        struct script_server *server = script_start(cases[i].steps, NULL);
-        struct http_conn *conn = connect_to(server, false, false, "server.test");
-        struct http_response response;
-        struct fault fault = {0};
-        exchange(conn, &plain_get);
-        struct fault none;
-        struct net_limit pause = {.deadline = deadline_in_ms(cases[i].wait_ms), .cancel_fd = -1};
-        (void)sock_wait(NET_SOCK_NONE, SOCK_READABLE, pause, &none);
-        assert_false(http_exchange(conn, &plain_get, limit_of(0), &response, &fault));
-        expect_fault("closed between", &fault, cases[i].cause, 0, "server.test");
-        assert_false(http_usable(conn));
-        assert_false(http_exchange(conn, &plain_get, limit_of(0), &response, &fault));
-        expect_fault("used after", &fault, CAUSE_CLOSED, 0, "closed already");
-        assert_int_equal(script_connections(server), 1);
-        http_close(conn);
-        script_stop(server);
-    }
-}
-
-/* A refusal on a connection that was judged before costs nothing: the next request goes through. */
-static void test_refusal_keeps_connection(void **state)
-{
-    (void)state;
-    static const struct script_step steps[] = {{.kind = SCRIPT_TLS}, {.kind = SCRIPT_READ_HEAD},
-        {.kind = SCRIPT_SEND, .text = GOOD}, {.kind = SCRIPT_READ_HEAD},
-        {.kind = SCRIPT_SEND, .text = GOOD}, {.kind = SCRIPT_SILENT}};
-    const struct script_cert cert = {.name = "other.test"};
-    struct script_server *server = script_start(steps, &cert);
-    struct http_conn *conn = connect_to(server, true, true, "server.test");
-    struct fault fault = {0};
-    exchange(conn, &plain_get);
-    const struct http_header secret = {"Authorization", "Basic c2VjcmV0"};
-    struct http_request request = plain_get;
-    request.headers = &secret;
-    request.header_count = 1;
-    request.credentials = true;
-    assert_false(http_begin(conn, &request, limit_of(0), &fault));
-    expect_fault("refusal", &fault, CAUSE_CREDENTIAL_UNSAFE, 0, NULL);
-    assert_true(http_usable(conn));
-    exchange(conn, &plain_get);
-    char got[4096];
-    script_received(server, got, sizeof got);
-    assert_null(strstr(got, "c2VjcmV0"));
-    http_close(conn);
-    script_stop(server);
-}
-
-/* The answer says that it is the last one. */
-static void test_closes(void **state)
-{
-    (void)state;
-    static const struct script_step steps[] = {{.kind = SCRIPT_READ_HEAD},
-        {.kind = SCRIPT_SEND,
-            .text = HEAD_200 "Connection: close\r\nContent-Length: 0\r\nX-One: a\r\nx-one: b\r\n"
-                             "X-Empty:\r\n\r\n"},
-        {.kind = SCRIPT_SILENT}};
-    struct script_server *server = script_start(steps, NULL);
-    struct http_conn *conn = connect_to(server, false, false, "server.test");
-    struct http_response response;
-    struct fault fault = {0};
-    assert_true(http_exchange(conn, &plain_get, limit_of(0), &response, &fault));
-    assert_true(response.closes);
-    assert_false(http_usable(conn));
-    assert_string_equal(http_header(&response, "x-ONE"), "a");
-    assert_string_equal(http_header_nth(&response, "X-One", 1), "b");
-    assert_null(http_header_nth(&response, "X-One", 2));
-    assert_string_equal(http_header(&response, "X-Empty"), "");
-    assert_null(http_header(&response, "X-None"));
-    assert_string_equal(response.body, "");
-    http_response_done(&response);
-    http_close(conn);
-    script_stop(server);
-}
-
-/* ---- what is sent -----------------------------------------------------------------------------
- */
-
-struct traced {
-    char text[8192];
-    size_t length;
-};
-
-static void trace_into(void *context, char direction, const char *line)
-{
-    struct traced *traced = context;
-    int put = snprintf(traced->text + traced->length, sizeof traced->text - traced->length,
-        "%c %s\n", direction, line);
-    traced->length += (size_t)put;
-}
-
-static void test_request_and_trace(void **state)
-{
-    (void)state;
-    static const struct script_step steps[] = {{.kind = SCRIPT_TLS}, {.kind = SCRIPT_READ_HEAD},
-        {.kind = SCRIPT_READ_SOME},
-        {.kind = SCRIPT_SEND,
-            .text = HEAD_200 "Set-Cookie: session=TOPSECRET\r\n TOPSECRET folded\r\n"
-                             "WWW-Authenticate: Negotiate\r\nContent-Length: 5\r\n\r\nhello"},
-        {.kind = SCRIPT_SILENT}};
-    const struct script_cert cert = {0};
-    struct script_server *server = script_start(steps, &cert);
-    struct http_conn *conn = connect_to(server, true, false, "server.test");
-    struct traced traced = {.length = 0};
-    http_set_trace(conn, trace_into, &traced);
-    const struct http_header headers[] = {{"Authorization", "NTLM TOPSECRET0123456"},
-        {"Cookie", "a=TOPSECRET"}, {"X-Empty", ""}, {"proxy-authorization", "TOPSECRET"},
-        {"Content-Type", "text/xml"}};
-    const struct http_request request = {.method = "POST",
-        .target = "/EWS/Exchange.asmx",
-        .headers = headers,
-        .header_count = 5,
-        .body = "TOPSECRET\0body",
-        .body_length = 14,
-        .credentials = true};
-    exchange(conn, &request);
-    char got[4096];
-    size_t length = script_received(server, got, sizeof got);
-    assert_memory_equal(got + length - 14, "TOPSECRET\0body", 14);
-    assert_non_null(strstr(got, "POST /EWS/Exchange.asmx HTTP/1.1\r\nHost: server.test"));
-    assert_non_null(strstr(got, "Authorization: NTLM TOPSECRET0123456\r\n"));
-    assert_non_null(strstr(got, "X-Empty:\r\n"));
-    assert_non_null(strstr(got, "Content-Length: 14\r\n"));
-    assert_non_null(strstr(got, "Content-Type: text/xml\r\n"));
-    assert_null(strstr(got, "Expect:"));
-    assert_null(strstr(got, "x-www-form"));
-    http_close(conn);
-    script_stop(server);
-    assert_null(strstr(traced.text, "TOPSECRET"));
-    assert_non_null(strstr(traced.text, "> POST /EWS/Exchange.asmx HTTP/1.1\n"));
-    assert_non_null(strstr(traced.text, "> Authorization: NTLM <hidden 16 bytes>\n"));
-    assert_non_null(strstr(traced.text, "> Cookie: <hidden 11 bytes>\n"));
-    assert_non_null(strstr(traced.text, "> proxy-authorization: <hidden 9 bytes>\n"));
-    assert_non_null(strstr(traced.text, "> {14 bytes of body}\n"));
-    assert_non_null(strstr(traced.text, "< HTTP/1.1 200 OK\n"));
-    assert_non_null(strstr(traced.text, "< Set-Cookie: <hidden "));
-    assert_non_null(strstr(traced.text, "< WWW-Authenticate: Negotiate\n"));
-    assert_non_null(strstr(traced.text, "< {5 bytes of body}\n"));
-    assert_non_null(strstr(traced.text, "* TLSv1.3"));
-}
-
-static void test_empty_post(void **state)
-{
-    (void)state;
-    static const struct script_step steps[] = {{.kind = SCRIPT_READ_HEAD},
-        {.kind = SCRIPT_SEND, .text = GOOD}, {.kind = SCRIPT_READ_HEAD},
-        {.kind = SCRIPT_SEND, .text = GOOD}, {.kind = SCRIPT_READ_HEAD},
-        {.kind = SCRIPT_SEND, .text = HEAD_200 "Content-Length: 5\r\n\r\n"},
-        {.kind = SCRIPT_SILENT}};
-    struct script_server *server = script_start(steps, NULL);
-    struct http_conn *conn = connect_to(server, false, false, "server.test");
-    struct http_request request = {.method = "POST", .target = "/"};
-    exchange(conn, &request);
-    request = (struct http_request){.method = "RPC_IN_DATA", .target = "/", .body = ""};
-    exchange(conn, &request);
-    char got[4096];
-    script_received(server, got, sizeof got);
-    assert_non_null(strstr(got, "POST / HTTP/1.1\r\n"));
-    const char *second = strstr(got, "RPC_IN_DATA / HTTP/1.1\r\n");
-    assert_non_null(second);
-    assert_non_null(strstr(got, "Content-Length: 0\r\n"));
-    assert_non_null(strstr(second, "Content-Length: 0\r\n"));
-    request = (struct http_request){.method = "HEAD", .target = "/"};
-    struct http_response response;
-    struct fault fault = {0};
-    assert_true(http_exchange(conn, &request, limit_of(0), &response, &fault));
-    assert_int_equal(response.length, 0);
-    assert_true(http_usable(conn));
-    http_response_done(&response);
-    http_close(conn);
-    script_stop(server);
-}
-
-static void test_no_smuggling(void **state)
-{
-    (void)state;
-    static const struct script_step steps[] = {{.kind = SCRIPT_SILENT}};
-    const struct http_header bad_headers[] = {
-        {"X", "a\r\nY: b"}, {"X\r\nY", "b"}, {"", "x"}, {"X: y", "z"}, {"X;", "z"}, {"X", "a\nb"}};
-    const char *const bad_targets[] = {"x", "/a b", "/a\r\nX: y", "http://other.test/", ""};
-    struct script_server *server = script_start(steps, NULL);
-    struct http_conn *conn = connect_to(server, false, false, "server.test");
-    struct fault fault = {0};
-    for (size_t i = 0; i < sizeof bad_headers / sizeof bad_headers[0]; i++) {
-        struct http_request request = plain_get;
-        request.headers = &bad_headers[i];
-        request.header_count = 1;
-        assert_false(http_begin(conn, &request, limit_of(0), &fault));
-        assert_int_equal(fault.cause, CAUSE_INTERNAL);
-    }
-    for (size_t i = 0; i < sizeof bad_targets / sizeof bad_targets[0]; i++) {
-        struct http_request request = plain_get;
-        request.target = bad_targets[i];
-        assert_false(http_begin(conn, &request, limit_of(0), &fault));
-        assert_int_equal(fault.cause, CAUSE_MALFORMED);
-    }
-    assert_true(http_usable(conn));
-    http_close(conn);
-    char got[16];
-    script_stop(server);
-    (void)got;
-}
-
-/* ---- ends from our side -----------------------------------------------------------------------
- */
-
-static void test_cancel(void **state)
-{
-    (void)state;
-    static const struct script_step steps[] = {{.kind = SCRIPT_SILENT}};
-    const struct script_cert cert = {0};
-    for (int tls = 0; tls < 2; tls++) {
-        struct script_server *server = script_start(steps, &cert);
-        struct http_conn *conn = connect_to(server, tls == 1, false, "server.test");
-        struct http_response response;
-        struct fault fault = {0};
-        int fd = -1;
-        assert_true(wake_open(&fd, &fault));
-        wake_raise(fd);
-        struct net_limit limit = limit_of(2000);
-        limit.cancel_fd = fd;
-        int64_t begun = clock_monotonic_us();
-        assert_false(http_exchange(conn, &plain_get, limit, &response, &fault));
-        assert_true(clock_monotonic_us() - begun < 50000);
-        assert_int_equal(fault.cause, CAUSE_INTERRUPTED);
-        assert_false(http_usable(conn));
-        http_close(conn);
-        wake_close(fd);
-        script_stop(server);
-    }
+    int before = open("/dev/null", O_RDONLY);
+    test_rows(state);
+    test_tls_rows(state);
+    int after = open("/dev/null", O_RDONLY);
+    assert_int_equal(after, before + 1);
+    close(after);
+    close(before);
 }
 
 int main(void)
 {
-    struct fault fault;
-    if (!http_global_init(&fault) || !tls_trust_new(script_authority_file(), &trust, &fault))
+    if (!peer_init())
         return 1;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_rows),
         cmocka_unit_test(test_tls_rows),
-        cmocka_unit_test(test_same_connection),
-        cmocka_unit_test(test_closed_between),
-        cmocka_unit_test(test_refusal_keeps_connection),
-        cmocka_unit_test(test_closes),
-        cmocka_unit_test(test_request_and_trace),
-        cmocka_unit_test(test_empty_post),
-        cmocka_unit_test(test_no_smuggling),
-        cmocka_unit_test(test_cancel),
+        cmocka_unit_test(test_descriptors),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
-    tls_trust_free(trust);
-    script_done();
-    http_global_done();
+    peer_done();
     return failed;
 }

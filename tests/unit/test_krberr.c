@@ -36,6 +36,10 @@ static void test_ntstatus(void **state)
         arena_done(&arena);
     }
     assert_int_equal(krb_edata_ntstatus(NULL, 0), 0);
+    /* PA-PW-SALT of twelve octets with zeros where KERB-EXT-ERROR has its reserved field. */
+    static const uint8_t salt[] = {0x30, 0x15, 0xA1, 0x03, 0x02, 0x01, 0x03, 0xA2, 0x0E, 0x04, 0x0C,
+        'a', 'b', 'c', 'd', 0, 0, 0, 0, 1, 0, 0, 0};
+    assert_int_equal(krb_edata_ntstatus(salt, sizeof salt), 0);
 }
 
 static void test_etypes(void **state)

@@ -92,11 +92,16 @@ static void test_negotiate(void **state)
     assert_memory_equal(token, "NTLMSSP\0\1\0\0\0", 12);
     struct reader reader = reader_of(token, length);
     read_skip(&reader, 12);
-    assert_int_equal(read_le32(&reader) & 0xE2888215, 0xE2888215);
+    assert_int_equal(read_le32(&reader), 0xA2888205);
+    /* Signing brings key exchange along. */
+    ntlm_negotiate(&arena, NTLM_WANT_SIGN, &token, &length);
+    reader = reader_of(token, length);
+    read_skip(&reader, 12);
+    assert_int_equal(read_le32(&reader), 0xE2888215);
     ntlm_negotiate(&arena, NTLM_WANT_SEAL, &token, &length);
     reader = reader_of(token, length);
     read_skip(&reader, 12);
-    assert_int_equal(read_le32(&reader) & 0x20, 0x20);
+    assert_int_equal(read_le32(&reader), 0xE2888235);
     arena_done(&arena);
 }
 
@@ -255,12 +260,13 @@ static void test_authenticate(void **state)
     struct arena arena = {0};
     uint8_t *type1 = NULL, *token = NULL, key[16], proof[16], base[16], mic[16];
     size_t type1_length = 0, length = 0, size = 0;
-    ntlm_negotiate(&arena, 0, &type1, &type1_length);
+    ntlm_negotiate(&arena, NTLM_WANT_SIGN, &type1, &type1_length);
     struct ntlm_challenge challenge;
     assert_true(ntlm_challenge_parse(
         &arena, challenge_message, sizeof challenge_message, &challenge, NULL));
     static const uint8_t bindings[16] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16};
     struct ntlm_input input = input_of(type1, type1_length);
+    input.flags = NTLM_WANT_SIGN;
     input.target_name = "HTTP/mail";
     input.bindings = bindings;
     assert_true(ntlm_authenticate(&arena, &input, &challenge, &token, &length, key, NULL));
@@ -320,16 +326,20 @@ static void test_authenticate_plain(void **state)
     assert_null(pair_of(got.nt, 9, &size));
     struct reader when = reader_part(&got.nt, 16 + 8, 8);
     assert_true(read_le64(&when) == challenge.timestamp);
+    /* Nothing to protect: no key exchange, and the base key is the session key. */
+    assert_int_equal(reader_left(&got.key), 0);
+    assert_int_equal(got.flags & 0x40000010, 0);
+    uint8_t owf[16], proof[16], base[16];
+    struct reader rest = reader_part(&got.nt, 16, reader_left(&got.nt) - 16);
+    assert_true(ntlm_owf_v2(nt_hash, "svc@contoso.test", "", owf));
+    assert_true(ntlm_proof(owf, challenge.nonce, rest.bytes, reader_left(&rest), proof, base));
+    assert_memory_equal(key, base, 16);
     /* Random: a second one differs. */
+    input.flags = NTLM_WANT_SIGN;
     uint8_t second[16];
+    assert_true(ntlm_authenticate(&arena, &input, &challenge, &token, &length, key, NULL));
     assert_true(ntlm_authenticate(&arena, &input, &challenge, &token, &length, second, NULL));
     assert_memory_not_equal(key, second, 16);
-    /* Without SIGN at the server there is no key exchange, and the base key is the session key. */
-    challenge.flags &= ~(uint32_t)0x10;
-    assert_true(ntlm_authenticate(&arena, &input, &challenge, &token, &length, key, NULL));
-    got = take_apart(token, length);
-    assert_int_equal(reader_left(&got.key), 0);
-    assert_int_equal(got.flags & 0x40000000, 0);
     arena_done(&arena);
 }
 

@@ -113,6 +113,7 @@ static void test_page(void **state)
         {"/owa/auth/ /owa/auth/15.2/ /owa/auth/15.2.1544x/ /owa/auth/1.2.3.4.5/", NULL, false},
         {"/owa/auth/123456.2.3/", NULL, false},
         {"/owa/auth/15..2.1544/", NULL, false},
+        {"/owa/auth/15.2.1544./ /owa/auth/15.2.1544.4./", NULL, false},
         {"/owa/auth/15.2.1544.", NULL, false},
         {"<form action='/other'>auth.owa</form>", NULL, false},
         {"<form action='/other'><form action='auth.owa'", NULL, true},

@@ -1,0 +1,143 @@
+#include "probes/run_shared.h"
+
+#include <stdio.h>
+
+enum gate_pass run_gate(struct session *session, struct fault *ret_why, char ret_who[256])
+{
+    int64_t now = clock_monotonic_us();
+    struct deadline patience = {now + gate_patience_us(now - session->started_us)};
+    struct deadline end = session->run_limit.deadline;
+    enum gate_pass pass;
+    struct run_shared *shared = run_enter(session->run);
+    for (;;) {
+        /* Without a password (-k) only the KDC can prove anything: there is nothing to be impatient
+         * for. */
+        bool hopes = (shared->settings->secret == NULL || !deadline_passed(patience)) &&
+                     plan_hopes_locked(&shared->plan, &session->endpoint);
+        pass = shared->closed || deadline_passed(end) ? GATE_STOP : gate_ask(&shared->gate, hopes);
+        if (pass != GATE_WAIT)
+            break;
+        run_wait(session->run, hopes && !deadline_passed(patience) ? patience : end);
+    }
+    if (pass == GATE_PROVE)
+        shared->prover = session;
+    if (pass == GATE_STOP) {
+        *ret_why = shared->gate.fault;
+        if (shared->gate.state != GATE_REFUSED)
+            fault_set(ret_why, CAUSE_INTERRUPTED, ORIGIN_EXREACH, 0, "the run ended meanwhile");
+    }
+    snprintf(ret_who, 256, "%s", shared->gate.who);
+    run_leave(session->run, false);
+    return pass;
+}
+
+void run_gate_tell(struct session *session, enum gate_verdict verdict, const struct check *check,
+    const struct fault *fault)
+{
+    struct run_shared *shared = run_enter(session->run);
+    gate_tell(&shared->gate, verdict, check->id, fault);
+    shared->prover = NULL;
+    run_leave(session->run, false);
+}
+
+void run_count_logon(struct session *session, bool refused)
+{
+    struct run_shared *shared = run_enter(session->run);
+    if (!shared->closed) {
+        shared->survey->logons_attempted++;
+        shared->survey->logons_refused += refused;
+    }
+    run_leave(session->run, false);
+}
+
+struct krb *run_krb(const struct session *session)
+{
+    struct krb *krb = run_enter(session->run)->krb; /* set before the first worker starts */
+    run_leave(session->run, false);
+    return krb;
+}
+
+void run_krb_ready(struct session *session, const struct net_address *kdc)
+{
+    struct run_shared *shared = run_enter(session->run);
+    bool first = !shared->closed && !shared->krb_ready;
+    if (first) {
+        shared->krb_ready = true;
+        shared->kdc = *kdc;
+        plan_krb_ready_locked(&shared->plan, &session->endpoint, kdc);
+    }
+    run_leave(session->run, first);
+}
+
+/* Asks the KDC for a ticket nobody asked for yet; the lock is not held meanwhile. */
+static void ask_ticket(struct session *session, struct ticket *ticket, const char *service,
+    const char *host, struct net_limit limit)
+{
+    struct run_shared *shared = run_enter(session->run);
+    struct krb *krb = shared->krb;
+    struct net_address kdc = shared->kdc;
+    run_leave(session->run, false);
+    struct ticket got = {0};
+    got.ok =
+        krb_service_ticket(krb, &kdc, service, host, limit, &got.ticket, &got.reply, &got.fault);
+    run_enter(session->run);
+    ticket->ok = got.ok;
+    ticket->ticket = got.ticket;
+    ticket->reply = got.reply;
+    ticket->fault = got.fault;
+    ticket->known = true;
+    run_leave(session->run, false);
+}
+
+bool run_ticket(struct session *session, const char *service, const char *host,
+    struct krb_ticket *ret_ticket, struct krb_reply *ret_reply, struct fault *fault)
+{
+    struct net_limit limit = session_limit(session);
+    char spn[300];
+    snprintf(spn, sizeof spn, "%s/%s", service, host);
+    *fault = (struct fault){.cause = CAUSE_NONE};
+
+    struct run_shared *shared = run_enter(session->run);
+    bool ready = shared->krb_ready;
+    struct ticket *ticket = ready ? ticket_find(&shared->tickets, spn) : NULL;
+    bool mine = ready && ticket == NULL;
+    if (mine)
+        ticket = ticket_add(&shared->tickets, spn);
+    run_leave(session->run, false);
+    if (!ready)
+        return false;
+    if (mine)
+        ask_ticket(session, ticket, service, host, limit);
+
+    run_enter(session->run);
+    while (!ticket->known && !shared->closed && run_wait(session->run, limit.deadline))
+        continue;
+    bool ok = ticket->known && ticket->ok;
+    if (!ticket->known)
+        fault_set(fault, CAUSE_TIMEOUT, ORIGIN_EXREACH, 0, "no service ticket for %s in time", spn);
+    else if (!ok)
+        *fault = ticket->fault;
+    *ret_ticket = ticket->ticket;
+    *ret_reply = ticket->reply;
+    run_leave(session->run, false);
+    return ok;
+}
+
+void run_discover(
+    struct session *session, enum service service, const char *url, enum source source)
+{
+    struct run_shared *shared = run_enter(session->run);
+    bool open = !shared->closed;
+    if (open)
+        plan_discover_locked(&shared->plan, service, url, source);
+    run_leave(session->run, open);
+}
+
+void run_want_ticket(struct session *session, const char *host)
+{
+    struct run_shared *shared = run_enter(session->run);
+    bool open = !shared->closed && shared->krb != NULL;
+    if (open)
+        plan_want_ticket_locked(&shared->plan, host);
+    run_leave(session->run, open);
+}

@@ -1,0 +1,129 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "probes/gate.h"
+
+#include <string.h>
+
+enum { STEPS_MAX = 10 };
+
+/* One thing done to the gate: a question and the pass it must give, or what the prover tells. */
+struct step {
+    enum { END, ASK, ASK_HOPING, TELL } kind;
+    int value; /* enum gate_pass expected, or enum gate_verdict told */
+};
+
+static const struct {
+    const char *name;
+    struct step steps[STEPS_MAX];
+    enum gate_state state;
+    const char *who;
+    enum cause cause;
+} stories[] = {
+    {"the first proves, the others wait",
+        {{ASK, GATE_PROVE}, {ASK, GATE_WAIT}, {ASK, GATE_WAIT}, {ASK_HOPING, GATE_WAIT}},
+        GATE_PROVING, "", CAUSE_NONE},
+    {"nobody proves while a better prover is coming",
+        {{ASK_HOPING, GATE_WAIT}, {ASK_HOPING, GATE_WAIT}, {ASK, GATE_PROVE}}, GATE_PROVING, "",
+        CAUSE_NONE},
+    {"proved: all go, also those that hope",
+        {{ASK, GATE_PROVE}, {TELL, GATE_PROVED}, {ASK, GATE_GO}, {ASK_HOPING, GATE_GO}}, GATE_OPEN,
+        "the prover", CAUSE_NONE},
+    {"denied: nobody goes",
+        {{ASK, GATE_PROVE}, {TELL, GATE_DENIED}, {ASK, GATE_STOP}, {ASK_HOPING, GATE_STOP}},
+        GATE_REFUSED, "the prover", CAUSE_PASSWORD_WRONG},
+    {"unanswered: it may have counted, nobody goes",
+        {{ASK, GATE_PROVE}, {TELL, GATE_UNANSWERED}, {ASK, GATE_STOP}}, GATE_REFUSED, "the prover",
+        CAUSE_PASSWORD_WRONG},
+    {"no verdict: the next one proves",
+        {{ASK, GATE_PROVE}, {TELL, GATE_NO_VERDICT}, {ASK_HOPING, GATE_WAIT}, {ASK, GATE_PROVE},
+            {ASK, GATE_WAIT}, {TELL, GATE_PROVED}, {ASK, GATE_GO}},
+        GATE_OPEN, "the prover", CAUSE_NONE},
+    {"no verdict, then denied",
+        {{ASK, GATE_PROVE}, {TELL, GATE_NO_VERDICT}, {ASK, GATE_PROVE}, {TELL, GATE_DENIED},
+            {ASK, GATE_STOP}},
+        GATE_REFUSED, "the prover", CAUSE_PASSWORD_WRONG},
+};
+
+static void test_stories(void **state)
+{
+    (void)state;
+    struct fault fault;
+    fault_set(&fault, CAUSE_PASSWORD_WRONG, ORIGIN_KRB5, 24, "wrong password");
+    for (size_t i = 0; i < sizeof stories / sizeof stories[0]; i++) {
+        struct gate gate = {0};
+        for (const struct step *step = stories[i].steps; step->kind != END; step++) {
+            if (step->kind == TELL) {
+                gate_tell(&gate, (enum gate_verdict)step->value, "the prover", &fault);
+                continue;
+            }
+            int pass = (int)gate_ask(&gate, step->kind == ASK_HOPING);
+            if (pass != step->value)
+                fail_msg("%s: step %td gives %d, not %d", stories[i].name, step - stories[i].steps,
+                    pass, step->value);
+        }
+        if (gate.state != stories[i].state || gate.fault.cause != stories[i].cause)
+            fail_msg("%s: ends in state %d, cause %s", stories[i].name, (int)gate.state,
+                cause_str(gate.fault.cause));
+        assert_string_equal(gate.who, stories[i].who);
+    }
+}
+
+static void test_faultless_verdicts(void **state)
+{
+    (void)state;
+    struct gate gate = {0};
+    assert_int_equal(gate_ask(&gate, false), GATE_PROVE);
+    gate_tell(&gate, GATE_NO_VERDICT, "a", NULL);
+    assert_int_equal(gate_ask(&gate, false), GATE_PROVE);
+    gate_tell(&gate, GATE_PROVED, "b", NULL);
+    assert_string_equal(gate.who, "b");
+    assert_int_equal(gate.fault.cause, CAUSE_NONE);
+}
+
+static void test_long_names_are_cut(void **state)
+{
+    (void)state;
+    struct gate gate = {0};
+    char who[1000];
+    memset(who, 'x', sizeof who - 1);
+    who[sizeof who - 1] = '\0';
+    assert_int_equal(gate_ask(&gate, false), GATE_PROVE);
+    gate_tell(&gate, GATE_PROVED, who, NULL);
+    assert_int_equal(strlen(gate.who), sizeof gate.who - 1);
+}
+
+/* In proportion to the chain's own way to AUTH, within bounds. */
+static void test_patience(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t own_us, patience_us;
+    } table[] = {
+        {0, 150 * 1000},
+        {49 * 1000, 150 * 1000},
+        {50 * 1000, 150 * 1000},
+        {100 * 1000, 300 * 1000},
+        {333 * 1000, 999 * 1000},
+        {400 * 1000, 1000 * 1000},
+        {INT64_MAX, 1000 * 1000},
+        {-1, 150 * 1000},
+    };
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++)
+        assert_int_equal(gate_patience_us(table[i].own_us), table[i].patience_us);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_stories),
+        cmocka_unit_test(test_faultless_verdicts),
+        cmocka_unit_test(test_long_names_are_cut),
+        cmocka_unit_test(test_patience),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
