@@ -94,6 +94,17 @@ static void login(struct session *session, struct check *check, bool prover)
     run_gate_tell(session, verdict, check, &fault);
 }
 
+/* -k: nothing is to be proved to this KDC; from now on it is asked for service tickets. */
+static void adopt_cache(struct session *session, struct check *check)
+{
+    struct fault why;
+    char who[256];
+    check_settle(check, OUTCOME_PASS, "the tickets of the credential cache are used (-k)");
+    run_krb_ready(session, &session->connect);
+    if (run_gate(session, &why, who) == GATE_PROVE)
+        run_gate_tell(session, GATE_PROVED, check, NULL);
+}
+
 static void as_run(struct session *session, struct check *check)
 {
     struct krb_reply reply = {0};
@@ -102,8 +113,7 @@ static void as_run(struct session *session, struct check *check)
     if (!may_ask(session, check))
         return;
     if (session->settings->kerberos_cache && krb_has_ticket(run_krb(session))) {
-        check_settle(check, OUTCOME_PASS, "the tickets of the credential cache are used (-k)");
-        run_krb_ready(session, &session->connect);
+        adopt_cache(session, check);
         return;
     }
     net_sock sock = session->sock;

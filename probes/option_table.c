@@ -292,7 +292,7 @@ static bool set_deadline(struct options *options, const char *value, struct faul
 
 static bool set_jobs(struct options *options, const char *value, struct fault *fault)
 {
-    long number;
+    long number = 0;
     if (!parse_number(value, "jobs", 1, 256, &number, fault))
         return false;
     options->settings.jobs = (int)number;
@@ -301,7 +301,7 @@ static bool set_jobs(struct options *options, const char *value, struct fault *f
 
 static bool set_per_host(struct options *options, const char *value, struct fault *fault)
 {
-    long number;
+    long number = 0;
     if (!parse_number(value, "per-host", 1, 64, &number, fault))
         return false;
     options->settings.per_host = (int)number;

@@ -244,7 +244,7 @@ char *options_help(struct arena *arena, enum command command)
     }
     return append(arena, text,
         "\nExit code: 0 works, 1 works with warnings, 2 mailbox access is broken, 3 unknown (bad "
-        "usage, or our own\ntrouble); 130 and 143 interrupted.\n");
+        "usage, or\nour own trouble); 130 and 143 interrupted.\n");
 }
 
 /* ---- target ---- */
@@ -269,7 +269,7 @@ static char *upper(struct arena *arena, const char *text)
 bool settings_set_target(struct settings *settings, struct arena *arena, const char *address,
     const char *user, struct fault *fault)
 {
-    char domain[DNS_NAME_SIZE];
+    char domain[DNS_NAME_SIZE], suffix[DNS_NAME_SIZE];
     if (has_control(address))
         return fault_set(
             fault, CAUSE_INTERNAL, ORIGIN_EXREACH, 0, "the address has a control character in it");
@@ -296,11 +296,17 @@ bool settings_set_target(struct settings *settings, struct arena *arena, const c
         return fault_set(fault, CAUSE_INTERNAL, ORIGIN_EXREACH, 0,
             "the account name has a control character in it");
     const char *backslash = strchr(settings->user, '\\');
-    at = strrchr(settings->user, '@');
+    at = backslash == NULL ? strrchr(settings->user, '@') : NULL;
+    if (backslash != NULL && (backslash == settings->user || backslash[1] == '\0'))
+        return fault_set(fault, CAUSE_INTERNAL, ORIGIN_EXREACH, 0,
+            "\"%.80s\" is no account name: DOMAIN\\user has a part on both sides", settings->user);
     settings->domain = "";
     settings->account = settings->user;
     /* A UPN suffix is usually the realm; of DOMAIN\user only the mail domain can tell. */
-    settings->realm = upper(arena, at != NULL && at[1] != '\0' ? at + 1 : domain);
+    if (at != NULL && at[1] != '\0' && dns_normalize(at + 1, suffix, NULL))
+        settings->realm = upper(arena, suffix);
+    else
+        settings->realm = upper(arena, at != NULL && at[1] != '\0' ? at + 1 : domain);
     if (backslash != NULL) {
         settings->domain =
             arena_strndup(arena, settings->user, (size_t)(backslash - settings->user));

@@ -405,8 +405,13 @@ static bool split_url(
         for (url++; *url >= '0' && *url <= '9' && port <= 65535; url++)
             port = port * 10 + (unsigned long)(*url - '0');
     }
-    if (port == 0 || port > 65535)
+    /* What stands before an @ is no host (RFC 3986 3.2.1). */
+    if (port == 0 || port > 65535 || strchr("/?#", *url) == NULL)
         return false;
+    for (const char *c = url; *c != '\0'; c++) {
+        if ((unsigned char)*c <= ' ' || *c == 0x7f)
+            return false; /* no request line can carry it */
+    }
     *ret_port = (uint16_t)port;
     *ret_path = *url == '/' ? url : "/";
     return true;
@@ -486,6 +491,7 @@ void plan_chain_done_locked(struct plan *plan, struct job *job)
     const struct name *name = plan->names;
     while (name != NULL && strcmp(name->host, host) != 0)
         name = name->next;
-    if (name != NULL && name->found != NULL)
+    if (name != NULL && name->found != NULL &&
+        !plan_waits_for_names_locked(plan, SERVICE_AUTODISCOVER))
         want_service(plan, SERVICE_AUTODISCOVER, host, 80, SOURCE_DNS, true);
 }

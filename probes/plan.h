@@ -95,6 +95,8 @@ void plan_krb_ready_locked(
 /* Something that names the cause of a refusal better than `endpoint`'s own AUTH is still on its
  * way. */
 bool plan_hopes_locked(const struct plan *plan, const struct endpoint *endpoint);
+/* A row of the service waits for the first address of its name. */
+bool plan_waits_for_names_locked(const struct plan *plan, enum service service);
 /* All jobs are done. */
 bool plan_finished_locked(const struct plan *plan);
 void plan_count_locked(const struct plan *plan, size_t *ret_done, size_t *ret_total);

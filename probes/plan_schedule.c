@@ -87,6 +87,17 @@ static bool name_hopes(const struct plan *plan, int mine)
     return false;
 }
 
+bool plan_waits_for_names_locked(const struct plan *plan, enum service service)
+{
+    for (const struct name *name = plan->names; name != NULL; name = name->next) {
+        for (const struct want *entry = name->wants; entry != NULL; entry = entry->next) {
+            if (name->pending > 0 && name->found == NULL && entry->endpoint.service == service)
+                return true;
+        }
+    }
+    return false;
+}
+
 bool plan_hopes_locked(const struct plan *plan, const struct endpoint *endpoint)
 {
     int mine = rank(endpoint);

@@ -26,8 +26,9 @@ struct run {
     struct deadline deadline;
     struct tls_trust *trust;
 
-    pthread_mutex_t lock; /* guards all below */
-    pthread_cond_t changed;
+    pthread_mutex_t lock;   /* guards all below */
+    pthread_cond_t changed; /* what chains wait for */
+    pthread_cond_t work;    /* what idle workers wait for */
     struct run_shared shared;
     pthread_t threads[THREADS_MAX];
     int thread_count;
@@ -73,10 +74,12 @@ static bool publish(struct run *run, struct job *job, struct check *check)
     pthread_mutex_lock(&run->lock);
     bool open = !run->shared.closed;
     if (open) {
+        bool past_auth = job->past_auth || check->layer >= LAYER_AUTH || check->halts;
         chain_append(job->chain, check);
-        job->past_auth = job->past_auth || check->layer >= LAYER_AUTH || check->halts;
+        if (past_auth && !job->past_auth) /* those at the gate hope for one prover less */
+            pthread_cond_broadcast(&run->changed);
+        job->past_auth = past_auth;
         job->at = NULL;
-        pthread_cond_broadcast(&run->changed);
     }
     pthread_mutex_unlock(&run->lock);
     return open;
@@ -190,7 +193,7 @@ static void spawn_locked(struct run *run)
     pthread_attr_destroy(&attributes);
 }
 
-/* As many workers as there are jobs to start. */
+/* As many workers as there are jobs to start; only as many are woken. */
 static void staff_locked(struct run *run)
 {
     int queued = 0;
@@ -198,7 +201,8 @@ static void staff_locked(struct run *run)
         queued += job->state == JOB_QUEUED;
     for (int missing = queued - run->idle; missing > 0; missing--)
         spawn_locked(run);
-    pthread_cond_broadcast(&run->changed);
+    for (int waking = queued; waking > 0; waking--)
+        pthread_cond_signal(&run->work);
 }
 
 static void run_job(struct run *run, struct job *job)
@@ -220,7 +224,7 @@ static void *worker(void *argument)
     while (!run->shared.closed && !plan_finished_locked(&run->shared.plan)) {
         struct job *job = plan_next_locked(&run->shared.plan);
         if (job == NULL) {
-            pthread_cond_wait(&run->changed, &run->lock);
+            pthread_cond_wait(&run->work, &run->lock);
             continue;
         }
         run->idle--;
@@ -235,12 +239,15 @@ static void *worker(void *argument)
         else
             plan_chain_done_locked(&run->shared.plan, job);
         staff_locked(run);
+        pthread_cond_broadcast(&run->changed); /* a question or a chain less to hope for */
     }
     if (plan_finished_locked(&run->shared.plan))
         wake_raise(run->done_fd);
     run->idle--;
     run->alive--;
-    pthread_cond_broadcast(&run->changed);
+    pthread_cond_broadcast(&run->work); /* the others end, too */
+    if (run->alive == 0)
+        pthread_cond_broadcast(&run->changed);
     pthread_mutex_unlock(&run->lock);
     return NULL;
 }
@@ -292,12 +299,9 @@ static bool open_run(struct run *run, struct fault *fault)
                      !settings->anonymous && (settings->secret != NULL || settings->kerberos_cache);
     if (wants_krb && !krb_new(settings->account, settings->realm, &run->shared.krb, fault))
         return false;
-    if (settings->kerberos_cache && run->shared.krb != NULL) {
-        if (!krb_adopt_cache(run->shared.krb, fault))
-            return false;
-        if (krb_has_ticket(run->shared.krb)) /* else a keytab is to be proved like a password */
-            gate_tell(&run->shared.gate, GATE_PROVED, "the credential cache", NULL);
-    }
+    if (settings->kerberos_cache && run->shared.krb != NULL &&
+        !krb_adopt_cache(run->shared.krb, fault))
+        return false;
     return plan_open(&run->shared.plan, fault);
 }
 
@@ -309,6 +313,7 @@ static void free_run(struct run *run)
     tls_trust_free(run->trust);
     wake_close(run->cancel_fd);
     wake_close(run->done_fd);
+    pthread_cond_destroy(&run->work);
     pthread_cond_destroy(&run->changed);
     pthread_mutex_destroy(&run->lock);
     free(run);
@@ -330,6 +335,7 @@ bool survey_run(
     run->shared.plan.survey = survey;
     pthread_mutex_init(&run->lock, NULL);
     cond_init_monotonic(&run->changed);
+    pthread_cond_init(&run->work, NULL);
     if (!open_run(run, fault)) {
         free_run(run);
         return false;
@@ -351,6 +357,7 @@ bool survey_run(
     bool back = gather(run);
     run->shared.closed = true;
     pthread_cond_broadcast(&run->changed);
+    pthread_cond_broadcast(&run->work);
     pthread_mutex_unlock(&run->lock);
     atomic_store(&interrupt_fd, -1);
 
@@ -379,10 +386,11 @@ bool run_wait(struct run *run, struct deadline deadline)
     return wait_locked(run, deadline_earlier(deadline, run->deadline));
 }
 
-void run_leave(struct run *run, bool grown)
+void run_leave(struct run *run, enum run_news news)
 {
-    if (grown)
+    if (news == NEWS_JOBS)
         staff_locked(run);
-    pthread_cond_broadcast(&run->changed);
+    if (news != NEWS_NONE)
+        pthread_cond_broadcast(&run->changed);
     pthread_mutex_unlock(&run->lock);
 }

@@ -27,7 +27,7 @@ enum gate_pass run_gate(struct session *session, struct fault *ret_why, char ret
             fault_set(ret_why, CAUSE_INTERRUPTED, ORIGIN_EXREACH, 0, "the run ended meanwhile");
     }
     snprintf(ret_who, 256, "%s", shared->gate.who);
-    run_leave(session->run, false);
+    run_leave(session->run, NEWS_NONE);
     return pass;
 }
 
@@ -37,7 +37,7 @@ void run_gate_tell(struct session *session, enum gate_verdict verdict, const str
     struct run_shared *shared = run_enter(session->run);
     gate_tell(&shared->gate, verdict, check->id, fault);
     shared->prover = NULL;
-    run_leave(session->run, false);
+    run_leave(session->run, NEWS_STATE);
 }
 
 void run_count_logon(struct session *session, bool refused)
@@ -47,13 +47,13 @@ void run_count_logon(struct session *session, bool refused)
         shared->survey->logons_attempted++;
         shared->survey->logons_refused += refused;
     }
-    run_leave(session->run, false);
+    run_leave(session->run, NEWS_NONE);
 }
 
 struct krb *run_krb(const struct session *session)
 {
     struct krb *krb = run_enter(session->run)->krb; /* set before the first worker starts */
-    run_leave(session->run, false);
+    run_leave(session->run, NEWS_NONE);
     return krb;
 }
 
@@ -66,7 +66,7 @@ void run_krb_ready(struct session *session, const struct net_address *kdc)
         shared->kdc = *kdc;
         plan_krb_ready_locked(&shared->plan, &session->endpoint, kdc);
     }
-    run_leave(session->run, first);
+    run_leave(session->run, first ? NEWS_JOBS : NEWS_NONE);
 }
 
 /* Asks the KDC for a ticket nobody asked for yet; the lock is not held meanwhile. */
@@ -76,7 +76,7 @@ static void ask_ticket(struct session *session, struct ticket *ticket, const cha
     struct run_shared *shared = run_enter(session->run);
     struct krb *krb = shared->krb;
     struct net_address kdc = shared->kdc;
-    run_leave(session->run, false);
+    run_leave(session->run, NEWS_NONE);
     struct ticket got = {0};
     got.ok =
         krb_service_ticket(krb, &kdc, service, host, limit, &got.ticket, &got.reply, &got.fault);
@@ -86,7 +86,7 @@ static void ask_ticket(struct session *session, struct ticket *ticket, const cha
     ticket->reply = got.reply;
     ticket->fault = got.fault;
     ticket->known = true;
-    run_leave(session->run, false);
+    run_leave(session->run, NEWS_STATE);
 }
 
 bool run_ticket(struct session *session, const char *service, const char *host,
@@ -103,7 +103,7 @@ bool run_ticket(struct session *session, const char *service, const char *host,
     bool mine = ready && ticket == NULL;
     if (mine)
         ticket = ticket_add(&shared->tickets, spn);
-    run_leave(session->run, false);
+    run_leave(session->run, NEWS_NONE);
     if (!ready)
         return false;
     if (mine)
@@ -119,7 +119,7 @@ bool run_ticket(struct session *session, const char *service, const char *host,
         *fault = ticket->fault;
     *ret_ticket = ticket->ticket;
     *ret_reply = ticket->reply;
-    run_leave(session->run, false);
+    run_leave(session->run, NEWS_NONE);
     return ok;
 }
 
@@ -130,7 +130,7 @@ void run_discover(
     bool open = !shared->closed;
     if (open)
         plan_discover_locked(&shared->plan, service, url, source);
-    run_leave(session->run, open);
+    run_leave(session->run, open ? NEWS_JOBS : NEWS_NONE);
 }
 
 void run_want_ticket(struct session *session, const char *host)
@@ -139,5 +139,5 @@ void run_want_ticket(struct session *session, const char *host)
     bool open = !shared->closed && shared->krb != NULL;
     if (open)
         plan_want_ticket_locked(&shared->plan, host);
-    run_leave(session->run, open);
+    run_leave(session->run, open ? NEWS_JOBS : NEWS_NONE);
 }

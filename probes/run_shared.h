@@ -26,7 +26,8 @@ struct run_shared {
 struct run_shared *run_enter(struct run *run);
 /* Between the two: waits for a change; false: the deadline, or the run's, has passed. */
 bool run_wait(struct run *run, struct deadline deadline);
-/* Wakes those who wait. grown: the plan has new jobs. */
-void run_leave(struct run *run, bool grown);
+/* Wakes those whom the news concern: NEWS_STATE the chains that wait, NEWS_JOBS workers, too. */
+enum run_news { NEWS_NONE, NEWS_STATE, NEWS_JOBS };
+void run_leave(struct run *run, enum run_news news);
 
 #endif

@@ -87,14 +87,31 @@ static const char *domain_of_dn(struct arena *arena, const char *dn)
     return domain;
 }
 
+static bool is_web_ticket(const struct check *check)
+{
+    return check_is_good(check) &&
+           text_starts_nocase(check_get_text(check, "krb.server", ""), "HTTP/");
+}
+
+/* The domain that the front end's own account is in: its NTLM challenge says so, or the realm that
+ * issued the ticket for it. NULL: not seen. */
+static const char *server_domain(const struct survey *survey)
+{
+    const struct check *challenge = find_check(survey, "http.logon", has_ntlm_domain);
+    if (challenge == NULL)
+        challenge = find_check(survey, "http.offer", has_ntlm_domain);
+    if (challenge != NULL)
+        return check_get_text(challenge, "ntlm.dns_domain", NULL);
+    const struct check *ticket = find_check(survey, "kerberos.ticket", is_web_ticket);
+    const char *realm = strrchr(check_get_text(ticket, "krb.server", ""), '@');
+    return realm != NULL ? realm + 1 : NULL;
+}
+
 static void answer_same_domain(struct answer *answer)
 {
     const struct check *account = witness(answer->survey, "ldap.account");
     const char *dn = check_get_text(account, "account.dn", NULL);
-    const struct check *challenge = find_check(answer->survey, "http.logon", has_ntlm_domain);
-    if (challenge == NULL)
-        challenge = find_check(answer->survey, "http.offer", has_ntlm_domain);
-    const char *server = check_get_text(challenge, "ntlm.dns_domain", NULL);
+    const char *server = server_domain(answer->survey);
     if (dn == NULL || server == NULL)
         return;
     const char *domain = domain_of_dn(answer->arena, dn);

@@ -239,21 +239,45 @@ static bool explains_absence(const struct diagnosis *diagnosis, const struct mat
     return false;
 }
 
+static bool hurts_profile(const struct diagnosis *diagnosis, const struct judged *judged)
+{
+    for (int i = 0; i < SERVICE_COUNT; i++) {
+        if (diagnosis->states[i].needed && (judged->services & (1u << i)) != 0)
+            return true;
+    }
+    return false;
+}
+
+/* A needed service does not work, and this touches every row it has. */
+static bool is_all_of_a_need(const struct diagnosis *diagnosis, const struct judged *judged)
+{
+    unsigned services = 0;
+    for (int i = 0; i < SERVICE_COUNT; i++) {
+        if (diagnosis->states[i].needed)
+            services |= judged->services & (1u << i);
+    }
+    for (const struct chain *chain = diagnosis->survey->chains; chain != NULL;
+         chain = chain->next) {
+        if ((services & (1u << chain->endpoint.service)) != 0 && !touches(judged->match, chain))
+            services &= ~(1u << chain->endpoint.service);
+    }
+    return services != 0;
+}
+
 static enum severity judge_severity(const struct diagnosis *diagnosis, const struct judged *judged)
 {
     const struct match *match = judged->match;
     const struct rule *rule = match->rule;
+    bool hurts = hurts_profile(diagnosis, judged);
     if ((rule->fail_profiles & (1u << diagnosis->survey->target.profile)) != 0)
         return SEVERITY_FAIL;
+    /* a stale address is a warning, unless a service has no other one */
     if (rule->severity != SEVERITY_FAIL)
-        return rule->severity;
+        return any_failed(match) && is_all_of_a_need(diagnosis, judged) ? SEVERITY_FAIL
+                                                                        : rule->severity;
     if (is_excused(diagnosis->survey, match) || (rule->when == NULL && !any_failed(match)))
         return SEVERITY_WARN;
-    for (int i = 0; i < SERVICE_COUNT; i++) {
-        if (diagnosis->states[i].needed && (judged->services & (1u << i)) != 0)
-            return SEVERITY_FAIL;
-    }
-    return explains_absence(diagnosis, match) ? SEVERITY_FAIL : SEVERITY_WARN;
+    return hurts || explains_absence(diagnosis, match) ? SEVERITY_FAIL : SEVERITY_WARN;
 }
 
 static bool explains_all_of(const struct match *cause, const struct match *match)

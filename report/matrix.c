@@ -139,17 +139,18 @@ const struct chain **matrix_order(
 /* ---- labels -----------------------------------------------------------------------------------
  */
 
-static uint16_t usual_port(enum service service)
+/* Ports nobody needs to be told; in LDAP's rows the tls column tells them apart. */
+static bool is_usual_port(enum service service, uint16_t port)
 {
     switch (service) {
     case SERVICE_DNS:
-        return 53;
+        return port == 53;
     case SERVICE_KERBEROS:
-        return 88;
+        return port == 88;
     case SERVICE_LDAP:
-        return 389;
+        return port == 389 || port == 636;
     case SERVICE_GC:
-        return 3268;
+        return port == 3268 || port == 3269;
     case SERVICE_AUTODISCOVER:
     case SERVICE_EWS:
     case SERVICE_OWA:
@@ -161,7 +162,7 @@ static uint16_t usual_port(enum service service)
     case SERVICE_COUNT:
         break;
     }
-    return 443;
+    return port == 443;
 }
 
 /* "mail.contoso.test" in the mail domain contoso.test is "mail"; the domain itself stays. */
@@ -181,7 +182,7 @@ static struct label make_label(struct frame *frame, const struct chain *chain)
     const char *host = endpoint->subject != NULL ? endpoint->subject : endpoint->host;
     const char *address = endpoint->address != NULL ? endpoint->address : "";
     bool v6 = strchr(address, ':') != NULL;
-    if (*address != '\0' && endpoint->port != usual_port(endpoint->service))
+    if (*address != '\0' && !is_usual_port(endpoint->service, endpoint->port))
         address = arena_printf(
             &frame->arena, "%s%s%s:%u", v6 ? "[" : "", address, v6 ? "]" : "", endpoint->port);
     if (endpoint->subject != NULL)

@@ -181,7 +181,7 @@ static struct missing find_missing(const struct survey *survey, const struct ser
         const struct service_state *state = &states[i];
         if (!state->needed || !state->tested || state->works)
             continue;
-        if (state->failed || (any_fail && !state->trouble))
+        if (state->failed || any_fail)
             missing.broken |= 1u << i;
         else
             missing.unknown |= 1u << i;

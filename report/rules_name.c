@@ -62,7 +62,7 @@ static bool same_address(const struct endpoint *a, const struct endpoint *b)
     return a->address != NULL && b->address != NULL && strcmp(a->address, b->address) == 0;
 }
 
-/* The dead one is dead on every port we tried; another address of the name serves the same port. */
+/* The dead one is dead on every port we tried; another address of the name serves the same. */
 static bool is_stale_address(const struct survey *survey, const struct chain *dead)
 {
     bool sibling = false;
@@ -72,7 +72,8 @@ static bool is_stale_address(const struct survey *survey, const struct chain *de
             continue;
         if (same_address(&at->endpoint, &dead->endpoint))
             return false;
-        sibling |= strcmp(at->endpoint.host, dead->endpoint.host) == 0 &&
+        sibling |= at->endpoint.service == dead->endpoint.service &&
+                   strcmp(at->endpoint.host, dead->endpoint.host) == 0 &&
                    at->endpoint.port == dead->endpoint.port;
     }
     return sibling;

@@ -7,18 +7,24 @@
 #include "net/arena.h"
 #include "net/fault.h"
 
-enum { AUTODISCOVER_PROTOCOLS_MAX = 16, AUTODISCOVER_URLS_MAX = 64, AUTODISCOVER_BODY_MAX = 1 << 20 };
+enum {
+    AUTODISCOVER_PROTOCOLS_MAX = 16,
+    AUTODISCOVER_URLS_MAX = 64,
+    AUTODISCOVER_BODY_MAX = 1 << 20
+};
 
-/* Request body (outlook/requestschema/2006, AcceptableResponseSchema outlook/responseschema/2006a). */
+/* Request body (outlook/requestschema/2006, AcceptableResponseSchema outlook/responseschema/2006a).
+ */
 char *autodiscover_request(struct arena *arena, const char *address);
 
 /* One URL of the answer, wherever it stood. */
 struct autodiscover_url {
-    const char *protocol; /* "EXCH" "EXPR" "EXHTTP" "WEB" "mapiHttp" … of the Protocol it stood in */
-    const char *element;  /* "EwsUrl" "ASUrl" "OOFUrl" "OABUrl" "EcpUrl" "OWAUrl" "InternalUrl" … */
-    const char *parent;   /* "MailStore" "AddressBook" "Internal" "External" …; NULL: the Protocol */
-    bool internal;        /* mapiHttp, WEB: inside InternalUrl / Internal */
-    const char *url;      /* as sent, trimmed */
+    const char
+        *protocol; /* "EXCH" "EXPR" "EXHTTP" "WEB" "mapiHttp" … of the Protocol it stood in */
+    const char *element; /* "EwsUrl" "ASUrl" "OOFUrl" "OABUrl" "EcpUrl" "OWAUrl" "InternalUrl" … */
+    const char *parent; /* "MailStore" "AddressBook" "Internal" "External" …; NULL: the Protocol */
+    bool internal;      /* mapiHttp, WEB: inside InternalUrl / Internal */
+    const char *url;    /* as sent, trimmed */
 };
 
 struct autodiscover_protocol {
@@ -39,10 +45,10 @@ struct autodiscover_answer {
     const char *redirect_address; /* Action redirectAddr */
     const char *redirect_url;     /* Action redirectUrl */
     /* … or settings */
-    const char *action;           /* "settings" */
+    const char *action; /* "settings" */
     const char *display_name, *legacy_dn, *smtp_address, *deployment_id;
     const char *account_type;
-    const char *microsoft_online; /* "True" / "False" or NULL */
+    const char *microsoft_online;      /* "True" / "False" or NULL */
     const char *public_folder_address; /* PublicFolderInformation/SmtpAddress */
     struct autodiscover_protocol protocols[AUTODISCOVER_PROTOCOLS_MAX];
     size_t protocol_count;

@@ -1,6 +1,6 @@
 /*
- * The few EWS calls we make: SOAP bodies and what comes back. EWS reference: GetFolder, FolderShape,
- * DistinguishedFolderId, ServerVersionInfo, ResponseCode; SOAP 1.1 faults.
+ * The few EWS calls we make: SOAP bodies and what comes back. EWS reference: GetFolder,
+ * FolderShape, DistinguishedFolderId, ServerVersionInfo, ResponseCode; SOAP 1.1 faults.
  */
 #ifndef NET_WIRE_EWS_H
 #define NET_WIRE_EWS_H
@@ -12,9 +12,9 @@
 
 enum { EWS_FOLDERS_MAX = 8, EWS_BODY_MAX = 1 << 20 };
 
-/* GetFolder (IdOnly plus folder:DisplayName, TotalCount, UnreadCount, FolderClass …) of distinguished
- * folders ("inbox", "contacts"), of the mailbox `address` or, with NULL, the caller's own.
- * server_version: "Exchange2010_SP2" … */
+/* GetFolder (IdOnly plus folder:DisplayName, TotalCount, UnreadCount, FolderClass …) of
+ * distinguished folders ("inbox", "contacts"), of the mailbox `address` or, with NULL, the caller's
+ * own. server_version: "Exchange2010_SP2" … */
 char *ews_get_folder(struct arena *arena, const char *server_version, const char *address,
     const char *const *folders, size_t count);
 
@@ -23,8 +23,8 @@ struct ews_folder {
     const char *response_code;  /* "NoError", "ErrorNonExistentMailbox" … */
     const char *message;        /* MessageText or NULL */
     const char *display_name, *folder_class, *id;
-    int64_t total, unread;      /* -1: not sent */
-    int64_t back_off_ms;        /* BackOffMilliseconds, -1: not sent */
+    int64_t total, unread; /* -1: not sent */
+    int64_t back_off_ms;   /* BackOffMilliseconds, -1: not sent */
 };
 
 struct ews_answer {
@@ -38,12 +38,12 @@ struct ews_answer {
     struct ews_folder folders[EWS_FOLDERS_MAX];
     size_t folder_count;
     /* ServerVersionInfo, in either */
-    const char *version_name; /* Version="V2017_07_11" */
+    const char *version_name;          /* Version="V2017_07_11" */
     int major, minor, build, revision; /* -1: not sent */
 };
 
 /* NOT_EXCHANGE: no SOAP envelope or no EWS body in it. MALFORMED: as autodiscover_parse(). */
-bool ews_parse(struct arena *arena, const void *body, size_t length,
-    struct ews_answer *ret_answer, struct fault *fault);
+bool ews_parse(struct arena *arena, const void *body, size_t length, struct ews_answer *ret_answer,
+    struct fault *fault);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * OWA forms logon: the form we post and the meaning of where it sends us. catalogue of outcomes in the
- * comments of enum owa_place.
+ * OWA forms logon: the form we post and the meaning of where it sends us. catalogue of outcomes in
+ * the comments of enum owa_place.
  */
 #ifndef NET_WIRE_OWA_H
 #define NET_WIRE_OWA_H
@@ -21,19 +21,19 @@ enum owa_place {
 
 struct owa_location {
     enum owa_place place;
-    int reason;        /* logon.aspx?reason=n: 0 none 1 signed out 2 bad credentials 3 timed out
-                          4 password changed 5, 6 blocked by client access rules; -1: absent */
-    int http_code;     /* errorFE.aspx?httpCode=n, else 0 */
+    int reason;          /* logon.aspx?reason=n: 0 none 1 signed out 2 bad credentials 3 timed out
+                            4 password changed 5, 6 blocked by client access rules; -1: absent */
+    int http_code;       /* errorFE.aspx?httpCode=n, else 0 */
     const char *message; /* msg= or et= of the error page, or NULL */
 };
 
 /* location: the header as sent, or NULL. host: the one we asked. */
 struct owa_location owa_classify(struct arena *arena, const char *location, const char *host);
 
-/* application/x-www-form-urlencoded body of POST /owa/auth.owa. It holds the password and nothing else does:
- * the caller wipes it after use. */
-char *owa_form(struct arena *arena, const char *destination, const char *user,
-    const char *password);
+/* application/x-www-form-urlencoded body of POST /owa/auth.owa. It holds the password and nothing
+ * else does: the caller wipes it after use. */
+char *owa_form(
+    struct arena *arena, const char *destination, const char *user, const char *password);
 
 /* "15.2.1544" from the links of logon.aspx ("/owa/auth/15.2.1544/themes…"), or NULL. */
 const char *owa_page_build(struct arena *arena, const char *body);

@@ -1,9 +1,9 @@
 /*
  * The one way to read bytes of others: a cursor whose error sticks.
  *
- * After the first read past the end every later read returns zero and moves nothing, so that a parser
- * is a straight list of reads with one check of reader_ok() at the end. Lengths read from the wire are
- * safe to pass on: they are compared with what is left before anything is touched.
+ * After the first read past the end every later read returns zero and moves nothing, so that a
+ * parser is a straight list of reads with one check of reader_ok() at the end. Lengths read from
+ * the wire are safe to pass on: they are compared with what is left before anything is touched.
  */
 #ifndef NET_WIRE_READER_H
 #define NET_WIRE_READER_H

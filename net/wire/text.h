@@ -1,5 +1,6 @@
 /*
- * Small text codecs, pure: base64 (RFC 4648 §4), UTF-8 to and from UTF-16LE, percent-encoding, dates.
+ * Small text codecs, pure: base64 (RFC 4648 §4), UTF-8 to and from UTF-16LE, percent-encoding,
+ * dates.
  */
 #ifndef NET_WIRE_TEXT_H
 #define NET_WIRE_TEXT_H
@@ -11,13 +12,14 @@
 
 char *base64_encode(struct arena *arena, const void *bytes, size_t length);
 /* Strict: no white space, right padding. false: malformed. *ret_bytes in the arena. */
-bool base64_decode(struct arena *arena, const char *text, size_t length, uint8_t **ret_bytes,
-    size_t *ret_length);
+bool base64_decode(
+    struct arena *arena, const char *text, size_t length, uint8_t **ret_bytes, size_t *ret_length);
 
 /* Malformed sequences become U+FFFD. */
 uint8_t *utf8_to_utf16le(struct arena *arena, const char *text, size_t *ret_length);
 char *utf16le_to_utf8(struct arena *arena, const void *bytes, size_t length);
-/* Simple upper case of UTF-8 (ASCII, Latin-1, Greek and Cyrillic basic ranges), as NTOWFv2 wants it. */
+/* Simple upper case of UTF-8 (ASCII, Latin-1, Greek and Cyrillic basic ranges), as NTOWFv2 wants
+ * it. */
 char *utf8_upper(struct arena *arena, const char *text);
 
 /* application/x-www-form-urlencoded */

@@ -329,7 +329,8 @@ def main():
             function()
             passed += 1
             print(f"ok     {function.__name__} ({time.monotonic() - begun:.1f} s)", flush=True)
-        except (AssertionError, subprocess.SubprocessError, OSError, KeyError, IndexError, TypeError) as error:
+        except (AssertionError, subprocess.SubprocessError, OSError, KeyError, IndexError, TypeError,
+                ValueError) as error:
             failed += 1
             print(f"FAILED {function.__name__}: {type(error).__name__} {error}", flush=True)
     print(f"{passed} passed, {failed} failed")

@@ -13,8 +13,7 @@
 void fixture_healthy(struct survey *survey);
 
 /* Breaks one thing, named by the rule that is to find it ("S02"); more than one call breaks more.
- * Ids beyond the rules: "X-TCP" and its like, "skip-http" (an ERROR), "mailbox" (a --mailbox
- * denied). */
+ */
 void fixture_break(struct survey *survey, const char *fault);
 
 struct check *fixture_check(struct survey *survey, const char *chain_id, const char *probe);

@@ -21,11 +21,8 @@ static inline struct check *check_for(const struct probe *probe)
 static inline struct http_response answer_of(
     int status, const struct http_header *headers, const char *body)
 {
-    struct http_response response = {.status = status,
-        .reason = "",
-        .headers = headers,
-        .body = body,
-        .length = strlen(body)};
+    struct http_response response = {
+        .status = status, .reason = "", .headers = headers, .body = body, .length = strlen(body)};
     while (headers != NULL && headers[response.header_count].name != NULL)
         response.header_count++;
     return response;

@@ -5,155 +5,7 @@
 
 #include <cmocka.h>
 
-#include "report/diagnose.h"
-#include "report/rule.h"
-#include "tests/unit/fixture.h"
-
-#include <string.h>
-
-static const struct finding *find(const struct survey *survey, const char *rule)
-{
-    const struct finding *at = survey->findings;
-    while (at != NULL && strcmp(at->rule, rule) != 0)
-        at = at->next;
-    return at;
-}
-
-static int count(const struct survey *survey)
-{
-    int n = 0;
-    for (const struct finding *at = survey->findings; at != NULL; at = at->next)
-        n++;
-    return n;
-}
-
-/* Every finding cites checks that exist, has words, and a fix without open placeholders. */
-static void assert_whole(const struct survey *survey)
-{
-    for (const struct finding *at = survey->findings; at != NULL; at = at->next) {
-        assert_non_null(rule_find(at->rule));
-        assert_true(at->check_count > 0 && at->evidence_count > 0 && at->fix_count > 0);
-        assert_true(strlen(at->component) > 0);
-        for (size_t i = 0; i < at->check_count; i++)
-            assert_non_null(survey_find_check(survey, at->checks[i]));
-        for (size_t i = 0; i < at->fix_count; i++)
-            assert_null(strchr(at->fix[i], '{'));
-        if (at->caused_by != NULL)
-            assert_non_null(find(survey, at->caused_by));
-    }
-}
-
-/* One golden survey a rule: it is found, it alone, with the right weight. */
-static void test_goldens(void **state)
-{
-    (void)state;
-    static const struct {
-        const char *name;
-        enum status status;
-        int findings;
-        enum severity severity;
-        enum layer layer;
-        const char *component;
-    } table[] = {
-        {"healthy", STATUS_OK, 0, SEVERITY_INFO, LAYER_DNS, NULL},
-        {"N01", STATUS_BROKEN, 1, SEVERITY_FAIL, LAYER_DNS, "name autodiscover.contoso.test"},
-        {"N04", STATUS_DEGRADED, 1, SEVERITY_WARN, LAYER_TCP,
-            "address 127.0.0.21 of mail.contoso.test"},
-        {"T01", STATUS_BROKEN, 1, SEVERITY_FAIL, LAYER_TCP,
-            "port 443 of autodiscover.contoso.test"},
-        {"S01", STATUS_BROKEN, 1, SEVERITY_FAIL, LAYER_TLS,
-            "certificate of autodiscover.contoso.test:443"},
-        {"S02", STATUS_BROKEN, 1, SEVERITY_FAIL, LAYER_TLS,
-            "certificate of autodiscover.contoso.test:443"},
-        {"A01", STATUS_BROKEN, 1, SEVERITY_FAIL, LAYER_AUTH, "account svc@contoso.test"},
-        {"A04", STATUS_BROKEN, 1, SEVERITY_FAIL, LAYER_AUTH, "account svc@contoso.test"},
-        {"A16", STATUS_DEGRADED, 1, SEVERITY_WARN, LAYER_AUTH,
-            "service principal HTTP/mail.contoso.test, HTTP/autodiscover.contoso.test"},
-        {"D04", STATUS_BROKEN, 1, SEVERITY_FAIL, LAYER_MAILBOX, "mailbox svc@contoso.test"},
-        {"D06", STATUS_BROKEN, 1, SEVERITY_FAIL, LAYER_MAILBOX, "mailbox svc@contoso.test"},
-        {"X-DNS", STATUS_BROKEN, 1, SEVERITY_FAIL, LAYER_DNS, "name autodiscover.contoso.test"},
-        {"X-TCP", STATUS_BROKEN, 2, SEVERITY_FAIL, LAYER_TCP, "mail.contoso.test:443"},
-        {"X-TLS", STATUS_BROKEN, 2, SEVERITY_FAIL, LAYER_TLS, "mail.contoso.test:443"},
-        {"X-HTTP", STATUS_BROKEN, 3, SEVERITY_FAIL, LAYER_HTTP,
-            "Autodiscover at autodiscover.contoso.test"},
-        {"X-AUTH", STATUS_BROKEN, 3, SEVERITY_FAIL, LAYER_AUTH,
-            "Autodiscover at autodiscover.contoso.test"},
-        {"X-PROTOCOL", STATUS_BROKEN, 1, SEVERITY_FAIL, LAYER_PROTOCOL, "EWS at mail.contoso.test"},
-        {"X-MAILBOX", STATUS_BROKEN, 1, SEVERITY_FAIL, LAYER_MAILBOX, "mailbox bob@contoso.test"},
-        {"X-ERROR", STATUS_DEGRADED, 1, SEVERITY_WARN, LAYER_DNS, "this host"},
-    };
-    size_t rules = 0;
-    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
-        struct survey survey;
-        fixture_golden(&survey, table[i].name);
-        survey_diagnose(&survey);
-        assert_whole(&survey);
-        assert_int_equal(survey.verdict.status, table[i].status);
-        assert_int_equal(count(&survey), table[i].findings);
-        const struct finding *first = survey.findings;
-        if (table[i].component != NULL) {
-            assert_string_equal(first->rule, table[i].name);
-            assert_int_equal(first->severity, table[i].severity);
-            assert_int_equal(first->layer, table[i].layer);
-            assert_string_equal(first->component, table[i].component);
-            rules++;
-        }
-        if (table[i].status == STATUS_BROKEN)
-            assert_ptr_equal(survey.verdict.breaks_at, first);
-        else
-            assert_null(survey.verdict.breaks_at);
-        survey_done(&survey);
-    }
-    /* no rule without a golden survey, no golden survey without a line here */
-    size_t all = 0, goldens = 0;
-    while (rule_at(all) != NULL)
-        all++;
-    while (fixture_goldens[goldens] != NULL)
-        goldens++;
-    assert_int_equal(rules, all);
-    assert_int_equal(goldens, sizeof table / sizeof table[0]);
-}
-
-/* What each profile makes of the same fault. */
-static void test_profiles(void **state)
-{
-    (void)state;
-    static const struct {
-        const char *fault;
-        enum profile profile;
-        enum status status;
-    } table[] = {
-        {"D06", PROFILE_MAPI_CDO, STATUS_BROKEN},
-        {"D06", PROFILE_OUTLOOK, STATUS_BROKEN},
-        {"D06", PROFILE_EWS_APP, STATUS_DEGRADED},
-        {"D06", PROFILE_OWA_USER, STATUS_DEGRADED},
-        {"D06", PROFILE_ALL, STATUS_DEGRADED},
-        {"X-PROTOCOL", PROFILE_MAPI_CDO, STATUS_DEGRADED}, /* EWS is no need of it */
-        {"X-PROTOCOL", PROFILE_OWA_USER, STATUS_DEGRADED},
-        {"X-PROTOCOL", PROFILE_OUTLOOK, STATUS_BROKEN},
-        {"X-PROTOCOL", PROFILE_ALL, STATUS_BROKEN},
-        {"N01", PROFILE_OWA_USER, STATUS_DEGRADED},
-        {"N01", PROFILE_MAPI_CDO, STATUS_BROKEN},
-        {"A01", PROFILE_OWA_USER, STATUS_BROKEN},
-        {"A01", PROFILE_MAPI_CDO, STATUS_BROKEN},
-        {"A04", PROFILE_EWS_APP, STATUS_BROKEN},
-        {"A16", PROFILE_ALL, STATUS_DEGRADED},
-        {"N04", PROFILE_OWA_USER, STATUS_DEGRADED},
-        {"T01", PROFILE_OWA_USER, STATUS_BROKEN},
-    };
-    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
-        struct survey survey;
-        fixture_healthy(&survey);
-        survey.target.profile = table[i].profile;
-        fixture_break(&survey, table[i].fault);
-        survey_diagnose(&survey);
-        assert_whole(&survey);
-        if (survey.verdict.status != table[i].status)
-            fail_msg("%s for %s: %s", table[i].fault, profile_str(table[i].profile),
-                survey.verdict.summary);
-        survey_done(&survey);
-    }
-}
+#include "tests/unit/findings.h"
 
 /* A service without probes is a reservation, not an unknown. */
 static void test_untested(void **state)
@@ -200,121 +52,6 @@ static void test_ranking(void **state)
     }
 }
 
-/* Both verify errors of one handshake are told, although the fault can name only one. */
-static void test_two_certificate_errors(void **state)
-{
-    (void)state;
-    struct survey survey;
-    fixture_healthy(&survey);
-    fixture_break(&survey, "S02");
-    struct check *check =
-        fixture_check(&survey, "ews/mail.contoso.test/127.0.0.20:443", "tls.handshake");
-    check_add(check, "tls.errors", "10@0");
-    survey_diagnose(&survey);
-    assert_non_null(find(&survey, "S01"));
-    assert_non_null(find(&survey, "S02"));
-    survey_done(&survey);
-    /* 100@0 is not 10 */
-    fixture_healthy(&survey);
-    fixture_break(&survey, "S02");
-    check = fixture_check(&survey, "ews/mail.contoso.test/127.0.0.20:443", "tls.handshake");
-    check_add(check, "tls.errors", "100@0");
-    check_add(check, "tls.errors", "10.0");
-    survey_diagnose(&survey);
-    assert_null(find(&survey, "S01"));
-    survey_done(&survey);
-}
-
-/* A cell that did not answer keeps its facts out of every rule. */
-static void test_blocked_proves_nothing(void **state)
-{
-    (void)state;
-    static const enum outcome silent[] = {OUTCOME_BLOCKED, OUTCOME_SKIPPED, OUTCOME_NOT_RUN};
-    static const char *const faults[] = {
-        "N01", "N04", "T01", "S01", "S02", "A01", "A04", "A16", "D04", "D06"};
-    for (size_t i = 0; i < sizeof faults / sizeof faults[0]; i++) {
-        for (size_t k = 0; k < 3; k++) {
-            struct survey survey;
-            fixture_healthy(&survey);
-            fixture_break(&survey, faults[i]);
-            for (struct chain *chain = survey.chains; chain != NULL; chain = chain->next) {
-                for (struct check *at = chain->checks; at != NULL; at = at->next) {
-                    if (at->outcome == OUTCOME_FAIL || at->outcome == OUTCOME_WARN)
-                        at->outcome = silent[k];
-                }
-            }
-            survey_diagnose(&survey);
-            assert_int_equal(count(&survey), 0);
-            survey_done(&survey);
-        }
-    }
-}
-
-/* SERVFAIL is no NXDOMAIN, and one answering place is enough. */
-static void test_no_autodiscover(void **state)
-{
-    (void)state;
-    struct survey survey;
-    fixture_healthy(&survey);
-    fixture_break(&survey, "X-DNS");
-    survey_diagnose(&survey);
-    assert_null(find(&survey, "N01"));
-    survey_done(&survey);
-
-    fixture_healthy(&survey);
-    fixture_break(&survey, "N01");
-    struct endpoint endpoint = {.service = SERVICE_AUTODISCOVER,
-        .host = "scp.contoso.test",
-        .address = "127.0.0.20",
-        .port = 443,
-        .sources = 1u << SOURCE_SCP,
-        .candidate = true};
-    struct chain *chain = survey_add_chain(&survey, &endpoint);
-    static const enum layer layers[] = {LAYER_DNS, LAYER_HTTP, LAYER_AUTH};
-    for (size_t i = 0; i < 3; i++) {
-        struct check *check =
-            check_new(chain->id, layer_str(layers[i]), "t", layers[i], NULL, NULL);
-        check_settle(check, OUTCOME_PASS, "fine");
-        chain_append(chain, check);
-    }
-    survey_reconcile(&survey);
-    survey_diagnose(&survey);
-    assert_int_equal(count(&survey), 0);
-    assert_int_equal(survey.verdict.status, STATUS_OK);
-    survey_done(&survey);
-}
-
-static struct chain *add_place(
-    struct survey *survey, const char *host, enum layer layer, enum cause cause)
-{
-    struct endpoint endpoint = {.service = SERVICE_AUTODISCOVER,
-        .host = host,
-        .port = 443,
-        .sources = 1u << SOURCE_DNS,
-        .candidate = true};
-    struct chain *chain = survey_add_chain(survey, &endpoint);
-    struct check *check = check_new(chain->id, "probe", "t", layer, NULL, NULL);
-    struct fault fault;
-    fault_set(&fault, cause, ORIGIN_EXREACH, 0, "it fails");
-    check_fail(check, &fault);
-    chain_append(chain, check);
-    return chain;
-}
-
-/* One name that is absent proves nothing while the resolver fails for another one. */
-static void test_resolver_fails(void **state)
-{
-    (void)state;
-    struct survey survey;
-    fixture_healthy(&survey);
-    fixture_break(&survey, "N01");
-    add_place(&survey, "_autodiscover._tcp.contoso.test", LAYER_DNS, CAUSE_NAME_SERVER_FAILURE);
-    survey_diagnose(&survey);
-    assert_null(find(&survey, "N01"));
-    assert_non_null(find(&survey, "X-DNS"));
-    survey_done(&survey);
-}
-
 /* The web site's certificate is a warning, not the reason for a logon that fails elsewhere. */
 static void test_excused_place(void **state)
 {
@@ -331,42 +68,6 @@ static void test_excused_place(void **state)
     survey_done(&survey);
 }
 
-/* LDAP's data code says what the fault does not. */
-static void test_data_codes(void **state)
-{
-    (void)state;
-    static const char *const table[][2] = {{"533", "A04"}, {"52e", "A01"}, {"530", "X-AUTH"}};
-    for (size_t i = 0; i < 3; i++) {
-        struct survey survey;
-        const char *row = "ldap/dc1.contoso.test/127.0.0.10:389";
-        fixture_healthy(&survey);
-        survey.target.profile = PROFILE_ALL;
-        fixture_fail(&survey, row, "ldap.bind", CAUSE_LOGON_REFUSED, "refused");
-        check_text(fixture_check(&survey, row, "ldap.bind"), "ldap.data", table[i][0]);
-        survey_diagnose(&survey);
-        assert_int_equal(count(&survey), 1);
-        assert_string_equal(survey.findings->rule, table[i][1]);
-        survey_done(&survey);
-    }
-}
-
-/* One dead port of a living address is no dead address. */
-static void test_stale_address(void **state)
-{
-    (void)state;
-    struct survey survey;
-    fixture_healthy(&survey);
-    fixture_fail(
-        &survey, "ews/mail.contoso.test/127.0.0.21:443", "tcp.connect", CAUSE_REFUSED, "refused");
-    survey_diagnose(&survey);
-    assert_null(find(&survey, "N04")); /* OWA on .21 connects */
-    assert_non_null(find(&survey, "X-TCP"));
-    assert_int_equal(survey.verdict.status, STATUS_DEGRADED);
-    survey_done(&survey);
-}
-
-/* Refusals that give no reason follow from the account, each disagreement of the account alone does
- * not. */
 static void test_consequences(void **state)
 {
     (void)state;
@@ -537,43 +238,18 @@ static void test_idempotent(void **state)
     }
 }
 
-static void test_rule_table(void **state)
-{
-    (void)state;
-    const struct rule *rule = NULL;
-    for (size_t i = 0; (rule = rule_at(i)) != NULL; i++) {
-        assert_ptr_equal(rule_find(rule->id), rule); /* ids are unique */
-        assert_true(strlen(rule->title) > 10 && rule->title[strlen(rule->title) - 1] != '.');
-        assert_true(strlen(rule->cause) > 40 && strlen(rule->looks_like) > 20);
-        assert_non_null(rule->fix[0]);
-        assert_non_null(rule->references[0]);
-        assert_null(rule->fix[RULE_TEXTS_MAX - 1]);
-    }
-    assert_ptr_equal(rule_find("s02"), rule_find("S02"));
-    assert_null(rule_find("S99"));
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_goldens),
-        cmocka_unit_test(test_profiles),
         cmocka_unit_test(test_untested),
         cmocka_unit_test(test_ranking),
-        cmocka_unit_test(test_two_certificate_errors),
-        cmocka_unit_test(test_blocked_proves_nothing),
-        cmocka_unit_test(test_no_autodiscover),
-        cmocka_unit_test(test_resolver_fails),
         cmocka_unit_test(test_excused_place),
-        cmocka_unit_test(test_data_codes),
-        cmocka_unit_test(test_stale_address),
         cmocka_unit_test(test_consequences),
         cmocka_unit_test(test_caused_by),
         cmocka_unit_test(test_never_twenty),
         cmocka_unit_test(test_unknown),
         cmocka_unit_test(test_anonymous),
         cmocka_unit_test(test_idempotent),
-        cmocka_unit_test(test_rule_table),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -9,7 +9,7 @@
 #include "probes/options.h"
 #include "tests/unit/judged.h"
 
-enum { WORDS_MAX = 40 };
+enum { WORDS_MAX = 60 };
 
 /* argv from one line, split at spaces; "~" stands for a space, "_" alone for an empty word. */
 static bool parse(const char *line, struct options *options, char *buffer, struct fault *fault)
@@ -149,9 +149,9 @@ static void test_errors(void **state)
         bool ok = parse(table[i].line, &options, buffer, &fault);
         if (ok != (table[i].names == NULL))
             fail_msg("%s: taken %d", table[i].line, ok);
-        if (!ok && (strstr(fault.text, table[i].names) == NULL ||
-                       strstr(fault.text, table[i].says) == NULL ||
-                       strchr(fault.text, '\n') != NULL))
+        if (!ok &&
+            (strstr(fault.text, table[i].names) == NULL ||
+                strstr(fault.text, table[i].says) == NULL || strchr(fault.text, '\n') != NULL))
             fail_msg("%s: \"%s\" says not where and what", table[i].line, fault.text);
         options_done(&options);
     }
@@ -259,7 +259,9 @@ static void test_places(void **state)
         {"[::1]", "::1", 0},
         {"[::1]:1", "::1", 1},
         {"fe80::1", "fe80::1", 0},
-        {"b\xC3\xBC" "cher.test", "xn--bcher-kva.test", 0},
+        {"b\xC3\xBC"
+         "cher.test",
+            "xn--bcher-kva.test", 0},
     };
     static const char *const options_with_place[] = {"--host", "--dc"};
     for (size_t i = 0; i < COUNT(table); i++) {
@@ -267,12 +269,11 @@ static void test_places(void **state)
             char line[200], buffer[200];
             struct options options;
             struct fault fault;
-            snprintf(line, sizeof line, "exreach a@b.test %s %s", options_with_place[o],
-                table[i].value);
+            snprintf(
+                line, sizeof line, "exreach a@b.test %s %s", options_with_place[o], table[i].value);
             if (!parse(line, &options, buffer, &fault))
                 fail_msg("%s: %s", line, fault.text);
-            const struct places *places =
-                o == 0 ? &options.settings.hosts : &options.settings.dcs;
+            const struct places *places = o == 0 ? &options.settings.hosts : &options.settings.dcs;
             assert_int_equal(places->count, 1);
             assert_string_equal(places->list[0].host, table[i].host);
             assert_int_equal(places->list[0].port, table[i].port);
@@ -314,8 +315,8 @@ static void test_too_many(void **state)
 {
     (void)state;
     static const char *const values[] = {"--host h", "--dc h", "--dns 127.0.0.1",
-        "--connect h:1:127.0.0.1", "--mailbox a@b", "--allow-host h", "--format text",
-        "--only ews", "--skip ews", "--save x"};
+        "--connect h:1:127.0.0.1", "--mailbox a@b", "--allow-host h", "--format text", "--only ews",
+        "--skip ews", "--save x"};
     for (size_t i = 0; i < COUNT(values); i++) {
         static char *argv[2 + 2 * (SETTINGS_WORDS + 1)];
         char option[100];

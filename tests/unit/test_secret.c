@@ -75,11 +75,12 @@ static void test_new(void **state)
     free(big);
 }
 
-/* AddressSanitizer turns mlock() into nothing. */
-#if defined(__SANITIZE_ADDRESS__)
+/* The sanitizers turn mlock() into nothing. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define MLOCK_WORKS false
 #elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(memory_sanitizer)
+#if __has_feature(address_sanitizer) || __has_feature(memory_sanitizer) || \
+    __has_feature(thread_sanitizer)
 #define MLOCK_WORKS false
 #endif
 #endif

@@ -14,7 +14,7 @@ static void test_good(void **state)
 {
     (void)state;
     static const struct {
-        const char *address, *user;                          /* given */
+        const char *address, *user;                         /* given */
         const char *mail_domain, *account, *domain, *realm; /* what becomes of them */
     } table[] = {
         {"svc@contoso.test", NULL, "contoso.test", "svc@contoso.test", "", "CONTOSO.TEST"},
@@ -34,8 +34,12 @@ static void test_good(void **state)
         {"svc@contoso.test", "svc", "contoso.test", "svc", "", "CONTOSO.TEST"},
         {"svc@contoso.test", "svc@", "contoso.test", "svc@", "", "CONTOSO.TEST"},
         /* IDN: asked as A-labels, in DNS and as a realm */
-        {"svc@b\xC3\xBC" "cher.test", NULL, "xn--bcher-kva.test",
-            "svc@b\xC3\xBC" "cher.test", "", "XN--BCHER-KVA.TEST"},
+        {"svc@b\xC3\xBC"
+         "cher.test",
+            NULL, "xn--bcher-kva.test",
+            "svc@b\xC3\xBC"
+            "cher.test",
+            "", "XN--BCHER-KVA.TEST"},
     };
     for (size_t i = 0; i < COUNT(table); i++) {
         struct settings settings = {0};
@@ -72,8 +76,8 @@ static void test_bad(void **state)
 {
     (void)state;
     static char long_address[300];
-    memset(long_address, 'a', 260);
-    strcpy(long_address + 240, "@contoso.test");
+    memset(long_address, 'a', 250);
+    strcpy(long_address + 250, "@contoso.test");
     const struct {
         const char *address, *user, *says;
     } table[] = {
