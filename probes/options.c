@@ -22,9 +22,9 @@ static const struct {
     {"diff", COMMAND_DIFF, FOR_REPORTS, 2, 2, "diff BEFORE.json AFTER.json",
         "what changed; exit 0 nothing worse, 2 something worse"},
     {"diagnose", COMMAND_DIAGNOSE, FOR_REPORTS, 1, 1, "diagnose SURVEY.json",
-        "matrix and findings again from a saved survey, without a network"},
+        "matrix and findings again from a saved survey"},
     {"explain", COMMAND_EXPLAIN, FOR_REPORTS, 0, 1, "explain [RULE]",
-        "what a rule means, what it looks like on the wire, how to fix it; no RULE: the list"},
+        "what a finding means and how to fix it; no RULE: the list"},
     {"list", COMMAND_LIST, FOR_REPORTS, 0, 0, "list",
         "probes, their layers, and every fact they may record"},
 };
@@ -128,12 +128,11 @@ static void defaults(struct options *options)
     };
 }
 
+/* Returns where the rest begins; without a command word it is `check`. */
 static int take_command(struct options *options, int argc, char **argv)
 {
-    if (argc < 2)
-        return 1;
     options->command = COMMAND_CHECK;
-    for (int i = 0; i < COMMAND_ROWS; i++) {
+    for (int i = 0; argc > 1 && i < COMMAND_ROWS; i++) {
         if (strcmp(argv[1], commands[i].name) == 0) {
             options->command = commands[i].command;
             return 2;
@@ -149,7 +148,7 @@ static bool check_arguments(const struct options *options, struct fault *fault)
         return true;
     if (options->argument_count < commands[row].least)
         return fault_set(fault, CAUSE_INTERNAL, ORIGIN_EXREACH, 0,
-            "something is missing: exreach %s", commands[row].usage);
+            "something is missing: exreach %s; see exreach --help", commands[row].usage);
     if (options->argument_count > commands[row].most)
         return fault_set(fault, CAUSE_INTERNAL, ORIGIN_EXREACH, 0,
             "one argument too many, \"%.60s\": exreach %s",
@@ -182,6 +181,9 @@ bool options_parse(int argc, char **argv, struct options *ret_options, struct fa
             return false;
         i += used;
     }
+    bool named = argc > 1 && argv[1][0] != '-';
+    if (ret_options->help && !named)
+        ret_options->command = COMMAND_HELP;
     return check_arguments(ret_options, fault);
 }
 

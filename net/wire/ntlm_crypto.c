@@ -17,17 +17,21 @@ static struct {
 } algorithms;
 static CRYPTO_ONCE algorithms_once = CRYPTO_ONCE_STATIC_INIT;
 
+/* A context of our own for "legacy" alone: a fetch makes all that its context has, and TLS has made
+ * the default one's already. Where the system's configuration hides MD5, our own copy has it. */
 static void algorithms_load(void)
 {
     algorithms.context = OSSL_LIB_CTX_new();
     if (algorithms.context == NULL)
         return;
-    /* Without "default" loaded by name, loading "legacy" would hide MD5. */
-    OSSL_PROVIDER_load(algorithms.context, "default");
     OSSL_PROVIDER_load(algorithms.context, "legacy");
     algorithms.md4 = EVP_MD_fetch(algorithms.context, "MD4", NULL);
-    algorithms.md5 = EVP_MD_fetch(algorithms.context, "MD5", NULL);
     algorithms.rc4 = EVP_CIPHER_fetch(algorithms.context, "RC4", NULL);
+    algorithms.md5 = EVP_MD_fetch(NULL, "MD5", NULL);
+    if (algorithms.md5 != NULL)
+        return;
+    OSSL_PROVIDER_load(algorithms.context, "default");
+    algorithms.md5 = EVP_MD_fetch(algorithms.context, "MD5", NULL);
 }
 
 static bool have_algorithms(void)
