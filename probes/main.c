@@ -215,14 +215,12 @@ static bool prepare(struct options *options, struct fault *fault)
         settings->only.count = 0;
         settings->only.list[settings->only.count++] = options->arguments[0];
     }
-    struct tls_trust *trust = NULL;
     if (!check_formats(options, fault) ||
         !check_words(&settings->only, probe ? "probe" : "--only", fault) ||
         !check_words(&settings->skip, "--skip", fault) ||
         !settings_set_target(settings, &options->arena, address, settings->user, fault) ||
-        !tls_trust_new(settings->ca, &trust, fault))
+        !tls_trust_new(settings->ca, &settings->trust, fault))
         return false;
-    tls_trust_free(trust);
     return read_secrets(options, fault);
 }
 
@@ -232,8 +230,10 @@ static int run_check_command(struct options *options)
     struct fault fault;
     struct survey survey;
     bool stuck = false;
-    if (!prepare(options, &fault) || !global_init(&fault))
+    if (!prepare(options, &fault) || !global_init(&fault)) {
+        tls_trust_free(settings->trust);
         return complain(&fault);
+    }
     settings->trace = settings->verbose > 0 ? trace : NULL;
     bool show_progress = terminal_is(2) && settings->verbose == 0 && !options->quiet;
     settings->progress = show_progress ? progress : NULL;
@@ -252,6 +252,7 @@ static int run_check_command(struct options *options)
         _Exit(code);
     }
     survey_done(&survey);
+    tls_trust_free(settings->trust);
     http_global_done();
     return code;
 }

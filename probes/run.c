@@ -24,7 +24,6 @@ struct run {
     int cancel_fd;
     int done_fd;
     struct deadline deadline;
-    struct tls_trust *trust;
 
     pthread_mutex_t lock;   /* guards all below */
     pthread_cond_t changed; /* what chains wait for */
@@ -141,7 +140,7 @@ static void run_chain(struct run *run, struct job *job)
     session_init(&session);
     session.run = run;
     session.settings = run->settings;
-    session.trust = run->trust;
+    session.trust = run->settings->trust;
     session.run_limit = (struct net_limit){.deadline = run->deadline, .cancel_fd = run->cancel_fd};
     session.chain_id = job->chain->id;
     session.endpoint = job->endpoint;
@@ -292,8 +291,7 @@ static bool gather(struct run *run)
 static bool open_run(struct run *run, struct fault *fault)
 {
     const struct settings *settings = run->settings;
-    if (!wake_open(&run->cancel_fd, fault) || !wake_open(&run->done_fd, fault) ||
-        !tls_trust_new(settings->ca, &run->trust, fault))
+    if (!wake_open(&run->cancel_fd, fault) || !wake_open(&run->done_fd, fault))
         return false;
     bool wants_krb = (settings->auth & AUTH_KERBEROS) != 0 && settings->realm[0] != '\0' &&
                      !settings->anonymous && (settings->secret != NULL || settings->kerberos_cache);
@@ -310,7 +308,6 @@ static void free_run(struct run *run)
     tickets_done(&run->shared.tickets);
     plan_done(&run->shared.plan);
     krb_free(run->shared.krb);
-    tls_trust_free(run->trust);
     wake_close(run->cancel_fd);
     wake_close(run->done_fd);
     pthread_cond_destroy(&run->work);

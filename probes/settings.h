@@ -7,6 +7,7 @@
 
 #include "net/secret.h"
 #include "net/sock.h"
+#include "net/tls.h"
 #include "probes/survey.h"
 
 /* A name with an optional port: --host, --dc. */
@@ -72,7 +73,8 @@ struct settings {
     unsigned auth; /* enum auth_bits */
     struct words only, skip;
     enum profile profile;
-    const char *ca; /* NULL: the system's store */
+    const char *ca;          /* NULL: the system's store */
+    struct tls_trust *trust; /* what main read from there */
     bool insecure;
     const char *proxy; /* NULL: none */
 

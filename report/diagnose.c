@@ -64,6 +64,21 @@ static void attach_all(struct diagnosis *diagnosis)
     }
 }
 
+/* Logons that our own gate held back because of it: told, since they are why services do not work.
+ */
+static void tell_gated(struct diagnosis *diagnosis)
+{
+    for (struct match *at = diagnosis->scan.matches; at != NULL; at = at->next) {
+        int count = 0;
+        for (size_t i = 0; i < at->explained_count; i++)
+            count += check_is_gated(at->explained[i]) ? 1 : 0;
+        if (count > 0)
+            match_say(&diagnosis->scan, at,
+                "after that %d logon%s elsewhere %s not tried, so that the account is not locked",
+                count, count == 1 ? "" : "s", count == 1 ? "was" : "were");
+    }
+}
+
 /* ---- 2. what no rule explains -----------------------------------------------------------------
  */
 
@@ -454,6 +469,7 @@ void survey_diagnose(struct survey *survey)
     profile_judge(survey, diagnosis.states);
     run_rules(&diagnosis);
     attach_all(&diagnosis);
+    tell_gated(&diagnosis);
     find_unexplained(&diagnosis);
     rank(&diagnosis);
     find_causes(&diagnosis);

@@ -51,6 +51,18 @@ static struct match *find_match(struct scan *scan, const struct chain *chain)
     return NULL;
 }
 
+/* "port 443 of a.test, b.test": every name once. */
+static void name_host(struct scan *scan, struct match *match, const char *host)
+{
+    for (size_t i = 0; i < match->check_count; i++) {
+        const struct chain *chain = survey_chain_of(scan->survey, match->checks[i]);
+        if (strcmp(chain->endpoint.host, host) == 0)
+            return;
+    }
+    if (match->check_count > 0)
+        match->component = arena_printf(scan->arena, "%s, %s", match->component, host);
+}
+
 static void when_dropped(struct scan *scan)
 {
     for (const struct chain *chain = scan->survey->chains; chain != NULL; chain = chain->next) {
@@ -60,9 +72,7 @@ static void when_dropped(struct scan *scan)
         struct match *match = find_match(scan, chain);
         if (match == NULL)
             match = scan_matchf(scan, "port %u of %s", (unsigned)endpoint->port, endpoint->host);
-        if (endpoint->address != NULL)
-            match_say(scan, match, "%s:%u (%s) does not answer a SYN", endpoint->host,
-                (unsigned)endpoint->port, endpoint->address);
+        name_host(scan, match, endpoint->host);
         match_cite(scan, match, chain, chain_cell(chain, LAYER_TCP));
     }
 }
