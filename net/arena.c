@@ -1,12 +1,16 @@
 #include "net/arena.h"
 
 #include <stdalign.h>
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { BLOCK_SIZE = 4096 };
+/* The first block is small, as every check has an arena of its own; each next one is twice as
+ * large. */
+enum { BLOCK_FIRST = 480, BLOCK_SIZE = 4096, PIECE_LARGE = BLOCK_SIZE / 4 };
 
 struct arena_block {
     struct arena_block *next;
@@ -17,8 +21,11 @@ struct arena_block {
 
 static _Noreturn void out_of_memory(void)
 {
+    static atomic_flag said = ATOMIC_FLAG_INIT;
+    while (atomic_flag_test_and_set(&said)) /* another thread says it, and ends us all */
+        continue;
     fputs("exreach: out of memory\n", stderr);
-    exit(3);
+    _Exit(3); /* other threads may be anywhere: exit() would pull libraries from under them */
 }
 
 void arena_done(struct arena *arena)
@@ -43,6 +50,14 @@ static struct arena_block *block_new(size_t size)
     return block;
 }
 
+static size_t next_size(const struct arena_block *head, size_t size)
+{
+    size_t next = head == NULL ? BLOCK_FIRST : 2 * head->size;
+    while (next < size)
+        next *= 2;
+    return next < BLOCK_SIZE ? next : BLOCK_SIZE;
+}
+
 void *arena_alloc(struct arena *arena, size_t size)
 {
     const size_t align = alignof(max_align_t);
@@ -53,8 +68,9 @@ void *arena_alloc(struct arena *arena, size_t size)
     struct arena_block *head = arena->blocks;
     if (head == NULL || head->size - head->used < size) {
         /* A large piece gets a block of its own behind the head, which still has room. */
-        struct arena_block *block = block_new(size > BLOCK_SIZE / 4 ? size : BLOCK_SIZE);
-        if (head != NULL && size > BLOCK_SIZE / 4) {
+        bool large = size > PIECE_LARGE;
+        struct arena_block *block = block_new(large ? size : next_size(head, size));
+        if (head != NULL && large) {
             block->next = head->next;
             head->next = block;
         } else {

@@ -167,7 +167,8 @@ bool directory_result_fault(int code, const char *diagnostic, struct fault *faul
         cause = CAUSE_REFERRAL;
     if (code == LDAP_NO_SUCH_OBJECT)
         cause = CAUSE_NO_OBJECT;
-    return fault_set(fault, cause, ORIGIN_LDAP, code, "%s", words);
+    return fault_set(
+        fault, cause, ORIGIN_LDAP, code, "the server answers with LDAP result %d: %s", code, words);
 }
 
 static bool next_message(struct directory *directory, int id, struct net_limit limit,

@@ -5,7 +5,8 @@
  * asynchronous with our own poll. Referrals are never followed. Results are bounded.
  *
  * Common causes: TIMEOUT INTERRUPTED RESET CLOSED MALFORMED (broken BER) LDAP_RESULT (code: result
- * code, text: the server's diagnosticMessage) STRONG_AUTH_REQUIRED (8) REFERRAL (10) INTERNAL.
+ * code, text: our words, then the server's diagnosticMessage) STRONG_AUTH_REQUIRED (8) REFERRAL
+ * (10) INTERNAL.
  */
 #ifndef NET_DIRECTORY_H
 #define NET_DIRECTORY_H

@@ -54,6 +54,31 @@ bool directory_data_cause(const char *diagnostic, enum cause *ret_cause, long *r
     return true;
 }
 
+/* Our words for the data codes; the server's own follow them. */
+static const char *refusal_words(enum cause cause)
+{
+    static const struct {
+        enum cause cause;
+        const char *words;
+    } table[] = {
+        {CAUSE_PASSWORD_WRONG, "the password is wrong"},
+        {CAUSE_PASSWORD_EXPIRED, "the password has expired"},
+        {CAUSE_PASSWORD_MUST_CHANGE, "the password must be changed first"},
+        {CAUSE_ACCOUNT_UNKNOWN, "there is no such account"},
+        {CAUSE_ACCOUNT_DISABLED, "the account is disabled"},
+        {CAUSE_ACCOUNT_LOCKED, "the account is locked"},
+        {CAUSE_ACCOUNT_EXPIRED, "the account has expired"},
+        {CAUSE_LOGON_HOURS, "the account may not log on at this hour"},
+        {CAUSE_LOGON_WORKSTATION, "the account may not log on from this machine"},
+        {CAUSE_CHANNEL_BINDING, "it insists on channel bindings, and ours do not fit"},
+    };
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+        if (table[i].cause == cause)
+            return table[i].words;
+    }
+    return "it does not say why";
+}
+
 static bool bind_fault(int code, const char *diagnostic, struct fault *fault)
 {
     if (code != LDAP_INVALID_CREDENTIALS)
@@ -62,8 +87,9 @@ static bool bind_fault(int code, const char *diagnostic, struct fault *fault)
     long data = 0;
     (void)directory_data_cause(diagnostic, &cause, &data);
     bool empty = diagnostic == NULL || diagnostic[0] == '\0';
-    return fault_set(fault, cause, ORIGIN_LDAP, code, "%s",
-        empty ? "the server refused the logon and does not say why" : diagnostic);
+    return fault_set(fault, cause, ORIGIN_LDAP, code,
+        empty ? "the server refused the logon: %s" : "the server refused the logon: %s (%.120s)",
+        refusal_words(cause), empty ? "" : diagnostic);
 }
 
 struct bind_answer {

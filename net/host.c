@@ -214,3 +214,11 @@ bool host_directory_has(const char *path, bool (*matches)(const char *name), str
     closedir(directory);
     return found;
 }
+
+void host_keep_descriptors(void)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+        if (fcntl(fd, F_GETFD) < 0)
+            (void)open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);
+    }
+}

@@ -14,6 +14,10 @@ const char *host_name(struct arena *arena);
 /* Our non-loopback addresses; loopback ones where there are no others. Returns how many. */
 size_t host_addresses(struct net_address *ret_addresses, size_t size);
 
+/* Standard descriptors that we were started without are taken by /dev/null, opened so that using
+ * them fails: else a socket or a file would get their numbers, and our report. In main, first. */
+void host_keep_descriptors(void);
+
 /* A whole file, at most max bytes; "-" is standard input. Faults (INTERNAL, SYSTEM) name the file.
  */
 bool host_read_file(struct arena *arena, const char *path, size_t max, char **ret_bytes,

@@ -1,13 +1,75 @@
 #include <openssl/crypto.h>
+#include <stdalign.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "net/http_private.h"
 #include "net/wire/text.h"
 
+/* ---- curl's memory ----------------------------------------------------------------------------
+ */
+
+/* curl copies what it sends, Authorization and OWA's form, and frees the copies as they are: all of
+ * its memory is wiped when it is freed. */
+struct piece {
+    size_t size;
+    alignas(max_align_t) unsigned char bytes[];
+};
+
+static struct piece *piece_of(void *bytes)
+{
+    return (struct piece *)(void *)((unsigned char *)bytes - offsetof(struct piece, bytes));
+}
+
+static void *piece_calloc(size_t count, size_t size)
+{
+    if (size > 0 && count > (SIZE_MAX - sizeof(struct piece)) / size)
+        return NULL;
+    struct piece *piece = calloc(1, sizeof *piece + count * size);
+    if (piece == NULL)
+        return NULL;
+    piece->size = count * size;
+    return piece->bytes;
+}
+
+static void *piece_malloc(size_t size)
+{
+    return piece_calloc(1, size);
+}
+
+static void piece_free(void *bytes)
+{
+    if (bytes == NULL)
+        return;
+    struct piece *piece = piece_of(bytes);
+    OPENSSL_cleanse(piece->bytes, piece->size);
+    free(piece);
+}
+
+static void *piece_realloc(void *bytes, size_t size)
+{
+    void *moved = piece_malloc(size);
+    if (bytes == NULL || moved == NULL)
+        return moved;
+    size_t had = piece_of(bytes)->size;
+    memcpy(moved, bytes, had < size ? had : size);
+    piece_free(bytes);
+    return moved;
+}
+
+static char *piece_strdup(const char *text)
+{
+    size_t size = strlen(text) + 1;
+    char *copy = piece_malloc(size);
+    return copy == NULL ? NULL : memcpy(copy, text, size);
+}
+
 bool http_global_init(struct fault *fault)
 {
-    CURLcode result = curl_global_init(CURL_GLOBAL_ALL);
+    CURLcode result = curl_global_init_mem(
+        CURL_GLOBAL_ALL, piece_malloc, piece_free, piece_realloc, piece_strdup, piece_calloc);
     if (result != CURLE_OK)
         return fault_set(fault, CAUSE_INTERNAL, ORIGIN_CURL, result, "curl cannot start: %s",
             curl_easy_strerror(result));
@@ -56,6 +118,7 @@ bool http_open(const struct http_origin *origin, net_sock sock, const struct tls
         return fault_set(fault, CAUSE_INTERNAL, ORIGIN_EXREACH, 0,
             "curl cannot take the connection to %.80s", origin->host);
     }
+    conn->whom = net_address_whom(conn->host, &conn->peer);
     *ret_conn = conn;
     return true;
 }
@@ -96,6 +159,7 @@ void http_close(struct http_conn *conn)
     curl_slist_free_all(conn->resolve);
     tls_seen_done(&conn->seen);
     free(conn->host);
+    free(conn->whom);
     free(conn);
 }
 
@@ -157,18 +221,26 @@ static void take_result(struct http_conn *conn)
     }
 }
 
+/* Bytes have come, if not yet a whole line of the headers. */
+static bool answer_begun(const struct http_conn *conn)
+{
+    curl_off_t first = 0;
+    return curl_easy_getinfo(conn->easy, CURLINFO_STARTTRANSFER_TIME_T, &first) == CURLE_OK &&
+           first > 0;
+}
+
 static bool timed_out(const struct http_conn *conn, struct fault *fault)
 {
     const struct http_flight *flight = &conn->flight;
     double seconds = (double)(clock_monotonic_us() - flight->begun_us) / 1e6;
     const char *what = "no answer to our request from";
     if (conn->tls && !flight->gated)
-        what =
-            conn->seen.chain_count == 0 ? "no TLS answer from" : "no end of the TLS handshake with";
-    else if (flight->header_bytes > 0)
+        what = conn->seen.first_bytes[0] == '\0' ? "no TLS answer from"
+                                                 : "no end of the TLS handshake with";
+    else if (flight->header_bytes > 0 || answer_begun(conn))
         what = "no end of the answer of";
-    return fault_set(fault, CAUSE_TIMEOUT, ORIGIN_EXREACH, 0, "%s %.80s within %.1f s", what,
-        conn->host, seconds);
+    return fault_set(fault, CAUSE_TIMEOUT, ORIGIN_EXREACH, 0, "%s %.130s within %.1f s", what,
+        conn->whom, seconds);
 }
 
 /* Lets curl work until the gate has been passed (to_gate), or until the request has ended. */
@@ -202,7 +274,7 @@ static bool may_begin(struct http_conn *conn, struct fault *fault)
 {
     if (conn->spent || conn->gone)
         return fault_set(fault, CAUSE_CLOSED, ORIGIN_EXREACH, 0,
-            "the connection to %.80s is closed already", conn->host);
+            "the connection to %.130s is closed already", conn->whom);
     /* curl would only tell that it wants another connection, not how this one ended. */
     enum sock_end end = conn->handed_over ? sock_end(conn->sock) : SOCK_OPEN;
     if (end != SOCK_OPEN) {

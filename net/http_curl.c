@@ -182,7 +182,7 @@ static void not_http(struct http_conn *conn, const char *bytes, size_t length)
     if (length >= 2 && (bytes[0] == SSL3_RT_ALERT || bytes[0] == SSL3_RT_HANDSHAKE) &&
         bytes[1] == SSL3_VERSION_MAJOR) {
         fault_set(fault, CAUSE_NOT_HTTP, ORIGIN_EXREACH, 0,
-            "%.80s answers with TLS: this port wants https", conn->host);
+            "%.110s answers with TLS: this port wants https", conn->whom);
         return;
     }
     for (; line < length && line + 1 < sizeof first; line++) {
@@ -193,7 +193,7 @@ static void not_http(struct http_conn *conn, const char *bytes, size_t length)
     }
     first[line] = '\0';
     fault_set(fault, CAUSE_NOT_HTTP, ORIGIN_EXREACH, 0,
-        "%.80s does not speak HTTP: it answers \"%s\"", conn->host, first);
+        "%.110s does not speak HTTP: it answers \"%s\"", conn->whom, first);
 }
 
 static size_t on_body(char *bytes, size_t one, size_t length, void *context)

@@ -13,6 +13,9 @@ static enum sock_end end_of(const struct http_conn *conn)
     /* Once curl has read the error of a RST, the socket only says that it is closed. */
     if (error == ECONNRESET)
         return SOCK_RESET;
+    /* … and after our own close_notify only curl's words still tell of it. */
+    if (error == EPIPE && strstr(conn->error, strerror(ECONNRESET)) != NULL)
+        return SOCK_RESET;
     if (conn->gone)
         return conn->end;
     return error == EPIPE ? SOCK_CLOSED : SOCK_OPEN;
@@ -29,9 +32,9 @@ bool http_ended_between(const struct http_conn *conn, enum sock_end end, struct 
 {
     if (end == SOCK_RESET)
         return fault_set(fault, CAUSE_RESET, ORIGIN_SYSTEM, ECONNRESET,
-            "%.80s reset the connection (RST) between two requests", conn->host);
+            "%.110s reset the connection (RST) between two requests", conn->whom);
     return fault_set(fault, CAUSE_CLOSED, ORIGIN_EXREACH, 0,
-        "%.80s closed the connection between two requests", conn->host);
+        "%.110s closed the connection between two requests", conn->whom);
 }
 
 bool http_begin_fault(const struct http_conn *conn, struct fault *fault)
@@ -48,7 +51,7 @@ bool http_begin_fault(const struct http_conn *conn, struct fault *fault)
                      flight->result == CURLE_RECV_ERROR || flight->result == CURLE_SEND_ERROR;
     if (!conn->tls || !handshake)
         return curl_fault(conn, fault);
-    return tls_handshake_fault(&conn->seen, conn->host, end_of(conn), fault);
+    return tls_handshake_fault(&conn->seen, conn->whom, end_of(conn), fault);
 }
 
 /* The connection ended before the answer was whole. */
@@ -56,27 +59,27 @@ static bool broken_off(const struct http_conn *conn, struct fault *fault)
 {
     const struct http_flight *flight = &conn->flight;
     bool reset = end_of(conn) == SOCK_RESET;
-    if (conn->tls && tls_alert_fault(&conn->seen, conn->host, fault))
+    if (conn->tls && tls_alert_fault(&conn->seen, conn->whom, fault))
         return false;
     /* RFC 8446 §4.4.2.4: the refusal of a missing certificate comes after the handshake. The RST
      * that follows our request may take the alert with it. */
     if (conn->seen.client_cert_wanted && flight->header_bytes == 0)
         return fault_set(fault, CAUSE_CLIENT_CERT_WANTED, ORIGIN_EXREACH, 0,
-            "%.80s asked for a client certificate, got none and %s the connection", conn->host,
+            "%.110s asked for a client certificate, got none and %s the connection", conn->whom,
             reset ? "reset (RST)" : "closed");
     if (flight->header_bytes == 0)
         return fault_set(fault, reset ? CAUSE_RESET : CAUSE_CLOSED,
             reset ? ORIGIN_SYSTEM : ORIGIN_EXREACH, reset ? ECONNRESET : 0,
-            "%.80s %s the connection without an answer to our request", conn->host,
+            "%.110s %s the connection without an answer to our request", conn->whom,
             reset ? "reset (RST)" : "closed");
     if (reset)
         return fault_set(fault, CAUSE_RESET, ORIGIN_SYSTEM, ECONNRESET,
-            "%.80s reset the connection (RST) within its answer", conn->host);
+            "%.110s reset the connection (RST) within its answer", conn->whom);
     if (!flight->headers_whole)
         return fault_set(fault, CAUSE_TRUNCATED, ORIGIN_EXREACH, 0,
-            "%.80s closed the connection within the headers of its answer", conn->host);
+            "%.110s closed the connection within the headers of its answer", conn->whom);
     return fault_set(fault, CAUSE_TRUNCATED, ORIGIN_EXREACH, 0,
-        "the answer of %.80s ends too early, after %zu bytes of its body", conn->host,
+        "the answer of %.110s ends too early, after %zu bytes of its body", conn->whom,
         flight->body_length);
 }
 
@@ -90,7 +93,7 @@ static bool receive_fault(const struct http_conn *conn, struct fault *fault)
         return broken_off(conn, fault);
     if (conn->tls)
         return fault_set(fault, CAUSE_TLS_PROTOCOL, ORIGIN_CURL, flight->result,
-            "the TLS connection with %.80s broke", conn->host);
+            "the TLS connection with %.110s broke", conn->whom);
     return curl_fault(conn, fault);
 }
 
@@ -119,9 +122,9 @@ bool http_finish_fault(const struct http_conn *conn, struct fault *fault)
     case CURLE_WEIRD_SERVER_REPLY:
         if (flight->status == 0)
             return fault_set(fault, CAUSE_NOT_HTTP, ORIGIN_CURL, flight->result,
-                "%.80s does not speak HTTP: %.90s", conn->host, conn->error);
+                "%.110s does not speak HTTP: %.90s", conn->whom, conn->error);
         return fault_set(fault, CAUSE_MALFORMED, ORIGIN_CURL, flight->result,
-            "the answer of %.60s breaks HTTP: %.100s", conn->host, conn->error);
+            "the answer of %.110s breaks HTTP: %.100s", conn->whom, conn->error);
     default:
         return curl_fault(conn, fault);
     }

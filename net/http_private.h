@@ -39,6 +39,7 @@ struct http_conn {
     bool tls;
     bool insecure;
     char *host;
+    char *whom; /* "host (192.0.2.1:443)", for the words of faults */
     uint16_t port;
     const struct tls_trust *trust;
     net_sock sock;

@@ -172,7 +172,9 @@ static bool as_store(struct as_exchange *as, struct krb_reply *reply, struct fau
 {
     krb5_creds creds = {0};
     krb5_error_code code = krb5_init_creds_get_creds(as->context, as->creds, &creds);
-    if (code == 0) {
+    if (code != 0) {
+        creds = (krb5_creds){0}; /* without memory it leaves pointers to what it has freed */
+    } else {
         reply->server_time = (int64_t)(uint32_t)creds.times.authtime;
         snprintf(reply->realm, sizeof reply->realm, "%.*s", (int)creds.server->realm.length,
             creds.server->realm.data);
@@ -283,6 +285,8 @@ static bool tgs_result(struct tgs_exchange *tgs, struct krb_ticket *ret_ticket, 
     char *name = NULL;
     struct krb_ticket result = {0};
     krb5_error_code code = krb5_tkt_creds_get_creds(tgs->context, tgs->creds, &creds);
+    if (code != 0)
+        creds = (krb5_creds){0}; /* without memory it leaves pointers to what it has freed */
     if (code == 0)
         code = krb5_unparse_name(tgs->context, creds.server, &name);
     if (code == 0)

@@ -152,9 +152,13 @@ bool secret_read_file(const char *path, struct secret **ret_secret, struct fault
         goto out;
     }
     length = drop_mark(secret, length);
-    if (length == 0 || length > SECRET_MAX) {
+    /* No logon can carry it, and cut short it would be a wrong password. */
+    bool has_nul = memchr(secret->text, '\0', length) != NULL;
+    if (length == 0 || length > SECRET_MAX || has_nul) {
         fault_set(fault, CAUSE_INTERNAL, ORIGIN_EXREACH, 0,
             length == 0 ? "the first line of %.100s is empty"
+            : has_nul   ? "the first line of %.100s has a NUL byte in it: is the file UTF-16? "
+                          "Save it as UTF-8"
                         : "the first line of %.100s is too long for a password",
             name);
         goto out;

@@ -32,6 +32,8 @@ bool net_address_from_bytes(
 enum { NET_ADDRESS_TEXT = 80 };
 /* "192.0.2.1:443", "[2001:db8::1]:443"; returns ret_text. */
 const char *net_address_print(const struct net_address *address, char ret_text[NET_ADDRESS_TEXT]);
+/* "mail.contoso.test (192.0.2.1:443)", for the words of faults; the caller frees it. */
+char *net_address_whom(const char *host, const struct net_address *peer);
 
 /* Non-blocking connect and poll, never a second connect() on the socket; TCP_NODELAY,
  * close-on-exec, no SIGPIPE. The socket stays non-blocking. A deadline that passes is TIMEOUT: no

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "net/arena.h"
+
 enum { SCOPE_SIZE = 16 };
 
 static bool scope_id(const char *scope, uint32_t *ret_id)
@@ -48,6 +50,18 @@ bool sockaddr_of(
     memcpy(ret_storage, &in6, sizeof in6);
     *ret_length = sizeof in6;
     return true;
+}
+
+char *net_address_whom(const char *host, const struct net_address *peer)
+{
+    char text[NET_ADDRESS_TEXT];
+    net_address_print(peer, text);
+    if (strcmp(host, peer->text) == 0)
+        return xstrdup(text);
+    size_t size = strlen(host) + strlen(text) + sizeof " ()";
+    char *whom = xcalloc(1, size);
+    snprintf(whom, size, "%s (%s)", host, text);
+    return whom;
 }
 
 bool sockaddr_print(const struct sockaddr_storage *storage, struct net_address *ret_address)

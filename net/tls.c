@@ -82,6 +82,18 @@ static bool load_system(X509_STORE *store, struct fault *fault)
         "this system has no store of trusted certificates; name one with --ca");
 }
 
+/* OpenSSL reads a certificate's extensions at its first use, which would be in many threads at
+ * once. */
+static void read_extensions(X509_STORE *store)
+{
+    STACK_OF(X509_OBJECT) *objects = X509_STORE_get0_objects(store);
+    for (int i = 0; i < sk_X509_OBJECT_num(objects); i++) {
+        X509 *certificate = X509_OBJECT_get0_X509(sk_X509_OBJECT_value(objects, i));
+        if (certificate != NULL)
+            X509_check_purpose(certificate, -1, 0);
+    }
+}
+
 bool tls_trust_new(const char *path, struct tls_trust **ret_trust, struct fault *fault)
 {
     struct tls_trust *trust = xcalloc(1, sizeof *trust);
@@ -92,6 +104,7 @@ bool tls_trust_new(const char *path, struct tls_trust **ret_trust, struct fault 
     }
     if (path != NULL ? !load_given(trust->store, path, fault) : !load_system(trust->store, fault))
         goto out;
+    read_extensions(trust->store);
     *ret_trust = trust;
     return true;
 out:
@@ -118,6 +131,7 @@ struct tls_conn {
     BIO *from_peer; /* of ssl */
     BIO *to_peer;
     char *host;
+    char *whom; /* for the words of faults */
     struct tls_seen *seen;
     bool ended; /* FIN */
 };
@@ -128,6 +142,8 @@ static bool tls_new(net_sock sock, const char *host, const struct tls_trust *tru
     struct tls_conn *conn = xcalloc(1, sizeof *conn);
     conn->sock = sock;
     conn->host = xstrdup(host);
+    struct net_address peer;
+    conn->whom = sock_peer(sock, &peer) ? net_address_whom(host, &peer) : xstrdup(host);
     conn->seen = seen;
     conn->context = SSL_CTX_new(TLS_client_method());
     if (conn->context == NULL)
@@ -212,7 +228,7 @@ static bool handshake_failed(struct tls_conn *conn, struct fault *fault)
     (void)flush(conn, &ignored); /* our alert */
     ERR_clear_error();
     enum sock_end end = conn->ended ? SOCK_CLOSED : sock_end(conn->sock);
-    return tls_handshake_fault(conn->seen, conn->host, end, fault);
+    return tls_handshake_fault(conn->seen, conn->whom, end, fault);
 }
 
 /* A socket failed within the handshake; an alert that came before its RST says more. */
@@ -221,7 +237,7 @@ static bool socket_failed(const struct tls_conn *conn, const struct fault *why, 
     if (why->cause != CAUSE_RESET && why->cause != CAUSE_CLOSED)
         return fault_set(fault, why->cause, why->origin, why->code, "%s", why->text);
     enum sock_end end = why->cause == CAUSE_RESET ? SOCK_RESET : SOCK_CLOSED;
-    tls_handshake_fault(conn->seen, conn->host, end, fault);
+    tls_handshake_fault(conn->seen, conn->whom, end, fault);
     if (fault != NULL && fault->origin == ORIGIN_SYSTEM)
         fault->code = why->code;
     return false;
@@ -234,9 +250,10 @@ static bool wait_failed(
         return fault_set(fault, why->cause, why->origin, why->code, "%s", why->text);
     double seconds = (double)(clock_monotonic_us() - begun) / 1e6;
     return fault_set(fault, CAUSE_TIMEOUT, ORIGIN_EXREACH, 0,
-        conn->seen->chain_count == 0 ? "no TLS answer from %.80s within %.1f s"
-                                     : "the TLS handshake with %.80s was not over within %.1f s",
-        conn->host, seconds);
+        conn->seen->first_bytes[0] == '\0'
+            ? "no TLS answer from %.130s within %.1f s"
+            : "no end of the TLS handshake with %.130s within %.1f s",
+        conn->whom, seconds);
 }
 
 static bool shake_hands(struct tls_conn *conn, struct net_limit limit, struct fault *fault)
@@ -289,6 +306,7 @@ void tls_free(struct tls_conn *conn)
     SSL_CTX_free(conn->context);
     ERR_clear_error();
     free(conn->host);
+    free(conn->whom);
     free(conn);
 }
 
@@ -296,14 +314,14 @@ static int io_failed(const struct tls_conn *conn, struct fault *fault)
 {
     unsigned long code = ERR_peek_last_error();
     ERR_clear_error();
-    if (tls_alert_fault(conn->seen, conn->host, fault))
+    if (tls_alert_fault(conn->seen, conn->whom, fault))
         return -1;
     if (conn->ended)
         fault_set(fault, CAUSE_CLOSED, ORIGIN_EXREACH, 0,
-            "%.80s closed the connection without ending TLS", conn->host);
+            "%.130s closed the connection without ending TLS", conn->whom);
     else
         fault_set(fault, CAUSE_TLS_PROTOCOL, ORIGIN_TLS, ERR_GET_REASON(code),
-            "the TLS connection with %.80s broke", conn->host);
+            "the TLS connection with %.130s broke", conn->whom);
     return -1;
 }
 

@@ -35,9 +35,9 @@ static enum cause missing_issuer(const struct tls_seen *seen)
     return alone && seen->chain[0].aia != NULL ? CAUSE_CERT_INCOMPLETE : CAUSE_CERT_UNTRUSTED;
 }
 
-static enum cause cause_of(const struct tls_seen *seen, int code)
+static enum cause cause_of(const struct tls_seen *seen, const struct tls_error *error)
 {
-    switch (code) {
+    switch (error->code) {
     case X509_V_ERR_CERT_HAS_EXPIRED:
         return CAUSE_CERT_EXPIRED;
     case X509_V_ERR_CERT_NOT_YET_VALID:
@@ -45,7 +45,8 @@ static enum cause cause_of(const struct tls_seen *seen, int code)
     case X509_V_ERR_HOSTNAME_MISMATCH:
     case X509_V_ERR_IP_ADDRESS_MISMATCH:
         return CAUSE_CERT_NAME;
-    case X509_V_ERR_INVALID_PURPOSE:
+    case X509_V_ERR_INVALID_PURPOSE: /* further up it is no purpose of servers that is missing */
+        return error->depth == 0 ? CAUSE_CERT_PURPOSE : CAUSE_CERT_INVALID;
     case X509_V_ERR_CERT_REJECTED:
         return CAUSE_CERT_PURPOSE;
     case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
@@ -137,7 +138,7 @@ bool tls_seen_fault(const struct tls_seen *seen, const char *host, struct fault 
     bool found[RANK_COUNT] = {false};
     for (size_t i = 0; i < seen->error_count; i++) {
         const struct tls_error *error = &seen->errors[i];
-        size_t rank = rank_of(cause_of(seen, error->code));
+        size_t rank = rank_of(cause_of(seen, error));
         found[rank] = true;
         if (worst == NULL || rank < worst_rank ||
             (rank == worst_rank && error->depth < worst->depth)) {
@@ -172,6 +173,18 @@ static bool asks_for_certificate(int alert)
            alert == SSL_AD_CERTIFICATE_UNKNOWN || alert == SSL_AD_ACCESS_DENIED;
 }
 
+/* What the alerts mean that servers send for want of something in common. */
+static const char *alert_meaning(int alert)
+{
+    if (alert == SSL_AD_PROTOCOL_VERSION)
+        return ": it speaks none of our versions, TLS 1.2 and 1.3";
+    if (alert == SSL_AD_HANDSHAKE_FAILURE || alert == SSL_AD_INSUFFICIENT_SECURITY)
+        return ": no version or cipher in common";
+    if (alert == SSL_AD_UNRECOGNIZED_NAME)
+        return ": it serves no such name";
+    return "";
+}
+
 bool tls_alert_fault(const struct tls_seen *seen, const char *host, struct fault *ret_fault)
 {
     int alert = seen->alert_received;
@@ -181,10 +194,11 @@ bool tls_alert_fault(const struct tls_seen *seen, const char *host, struct fault
     if (alert == SSL_AD_CERTIFICATE_REQUIRED ||
         (seen->client_cert_wanted && asks_for_certificate(alert)))
         fault_set(ret_fault, CAUSE_CLIENT_CERT_WANTED, ORIGIN_TLS, alert,
-            "%.80s wants a client certificate (TLS alert %d, %s)", host, alert, name);
+            "%.110s wants a client certificate (TLS alert %d, %s)", host, alert, name);
     else
         fault_set(ret_fault, CAUSE_TLS_ALERT, ORIGIN_TLS, alert,
-            "%.80s ended the TLS handshake with alert %d, %s", host, alert, name);
+            "%.110s ended the TLS handshake with alert %d, %s%s", host, alert, name,
+            alert_meaning(alert));
     return true;
 }
 
@@ -195,12 +209,15 @@ bool tls_handshake_fault(
         seen->client_cert_wanted ? ", after it had asked for a client certificate" : "";
     if (seen->not_tls)
         return fault_set(fault, CAUSE_NOT_TLS, ORIGIN_TLS, seen->library_reason,
-            "%.80s does not speak TLS on this port: it answers \"%s\"", host, seen->first_bytes);
+            "%.110s does not speak TLS on this port: it answers \"%s\"", host, seen->first_bytes);
+    if (seen->library_reason == ERR_R_MALLOC_FAILURE)
+        return fault_set(fault, CAUSE_INTERNAL, ORIGIN_EXREACH, 0,
+            "no memory for the TLS handshake with %.110s", host);
     if (tls_alert_fault(seen, host, fault))
         return false;
     if (seen->server_version != 0 && seen->server_version < TLS1_2_VERSION)
         return fault_set(fault, CAUSE_TLS_PROTOCOL, ORIGIN_TLS, seen->library_reason,
-            "%.80s speaks only %s, which is too old (TLS 1.2 is the least)", host,
+            "%.110s speaks only %s, which is too old (TLS 1.2 is the least)", host,
             seen->server_version == TLS1_1_VERSION ? "TLS 1.1" : "TLS 1.0 or older");
     /* What OpenSSL objects to comes before how the connection ended: the peer's end follows from
      * it. */
@@ -210,14 +227,14 @@ bool tls_handshake_fault(
         const char *reason =
             ERR_reason_error_string(ERR_PACK(ERR_LIB_SSL, 0, seen->library_reason));
         return fault_set(fault, CAUSE_TLS_PROTOCOL, ORIGIN_TLS, seen->library_reason,
-            "no TLS with %.80s: %s", host, reason == NULL ? "broken records" : reason);
+            "no TLS with %.110s: %s", host, reason == NULL ? "broken records" : reason);
     }
     if (end == SOCK_RESET)
         return fault_set(fault, CAUSE_RESET, ORIGIN_SYSTEM, 0,
-            "%.80s reset the connection (RST) within the TLS handshake%s", host, asked);
+            "%.110s reset the connection (RST) within the TLS handshake%s", host, asked);
     if (end == SOCK_CLOSED)
         return fault_set(fault, CAUSE_CLOSED, ORIGIN_EXREACH, 0,
-            "%.80s closed the connection within the TLS handshake%s", host, asked);
+            "%.110s closed the connection within the TLS handshake%s", host, asked);
     return fault_set(fault, CAUSE_TLS_PROTOCOL, ORIGIN_TLS, seen->library_reason,
-        "the TLS handshake with %.80s failed", host);
+        "the TLS handshake with %.110s failed", host);
 }

@@ -118,7 +118,10 @@ static void on_info(const SSL *ssl, int where, int result)
         seen->cipher = SSL_get_cipher_name(ssl);
         seen->first_bytes[0] = '\0';
     } else if ((where & SSL_CB_EXIT) != 0 && result <= 0 && ERR_peek_last_error() != 0) {
-        seen->library_reason = ERR_GET_REASON(ERR_peek_last_error());
+        /* What lack of memory leads to comes after it in OpenSSL's list. */
+        bool memory = ERR_GET_REASON(ERR_peek_error()) == ERR_R_MALLOC_FAILURE;
+        seen->library_reason =
+            memory ? ERR_R_MALLOC_FAILURE : ERR_GET_REASON(ERR_peek_last_error());
     }
 }
 

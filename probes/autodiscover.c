@@ -101,8 +101,7 @@ void judge_autodiscover(const struct http_response *response,
     struct fault bad;
     note_server(response, check);
     if (response->status != 200) {
-        fault_set(&bad, CAUSE_HTTP_STATUS, ORIGIN_HTTP, response->status,
-            "answers %d after the logon: %s", response->status, status_meaning(response->status));
+        status_fault(response, &bad);
         check_fail(check, &bad);
         return;
     }
@@ -156,7 +155,7 @@ static void pox_run(struct session *session, struct check *check)
     struct autodiscover_answer *answer = arena_alloc(&session->arena, sizeof *answer);
     const struct http_response *response = &session->response;
     struct fault fault;
-    bool ok = response->status == 200 &&
+    bool ok = response->status == 200 && response_is_plain(response, &fault) &&
               autodiscover_parse(&session->arena, response->body, response->length, answer, &fault);
     judge_autodiscover(response, ok ? answer : NULL, &fault, check);
     if (check->outcome != OUTCOME_PASS)
@@ -191,8 +190,12 @@ void judge_autodiscover_mailbox(
     const struct autodiscover_answer *answer, const char *address, struct check *check)
 {
     struct fault fault;
-    for (size_t i = 0; i < answer->protocol_count; i++)
-        check_text(check, "autodiscover.server", answer->protocols[i].server);
+    for (size_t i = 0; i < answer->protocol_count; i++) {
+        /* EXCH names the store; EXPR's Server is the proxy before it. */
+        if (strcmp(answer->protocols[i].type, "EXCH") == 0 ||
+            check_fact(check, "autodiscover.server") == NULL)
+            check_text(check, "autodiscover.server", answer->protocols[i].server);
+    }
     check_text(check, "autodiscover.legacy_dn", answer->legacy_dn);
     if (answer->legacy_dn == NULL || answer->protocol_count == 0) {
         fault_set(&fault, CAUSE_NO_MAILBOX, ORIGIN_AUTODISCOVER, 0,

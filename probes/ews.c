@@ -50,6 +50,7 @@ static const struct fact_def version_facts[] = {
     {"ews.fault", FACT_TEXT, "SOAP fault: its ResponseCode or faultcode"},
     {"ews.message", FACT_TEXT, "what the server says of it"},
     {"ews.back_off_ms", FACT_INT, "BackOffMilliseconds of a busy server"},
+    {"ews.outlook_status", FACT_INT, "HTTP status where a 403 was asked again as Outlook"},
     SERVER_FACTS,
     FACT_END,
 };
@@ -62,9 +63,10 @@ static void note_version(const struct ews_answer *answer, struct check *check)
     if (answer->major < 0 || answer->build < 0)
         return;
     /* The back end that answered; the front end's own header may name another build. */
+    struct arena *arena = &check->arena;
+    const char *text = arena_printf(arena, "%d.%d.%d", build.major, build.minor, build.build);
     check_text(check, "exchange.build",
-        arena_printf(
-            &check->arena, "%d.%d.%d.%d", build.major, build.minor, build.build, build.revision));
+        build.revision >= 0 ? arena_printf(arena, "%s.%d", text, build.revision) : text);
     check_text(check, "exchange.product", build_name(&build, name, sizeof name));
 }
 
@@ -98,8 +100,7 @@ void judge_ews(const struct http_response *response, const struct ews_answer *an
     struct fault bad;
     note_server(response, check);
     if (answer == NULL && response->status != 200) {
-        fault_set(&bad, CAUSE_HTTP_STATUS, ORIGIN_HTTP, response->status,
-            "answers %d after the logon: %s", response->status, status_meaning(response->status));
+        status_fault(response, &bad);
         check_fail(check, &bad);
         return;
     }
@@ -128,15 +129,37 @@ void judge_ews(const struct http_response *response, const struct ews_answer *an
         check_get_text(check, "exchange.product", "an unnamed version"));
 }
 
+/* EwsBlockList and EwsAllowList go by User-Agent: the same call under Outlook's name tells them
+ * from EWS switched off ([MS-OXWSCORE] has no code for either: a bare 403). The password is proved.
+ */
+static void ask_as_outlook(struct session *session, struct check *check)
+{
+    struct http_request request;
+    struct http_response response = {0};
+    struct fault fault;
+    build(session, NULL, own_folders, 3, &request);
+    struct http_header *headers = arena_alloc(&session->arena, 4 * sizeof *headers);
+    memcpy(headers, request.headers, request.header_count * sizeof *headers);
+    headers[request.header_count++] = (struct http_header){
+        "User-Agent", "Microsoft Office/16.0 (Windows NT 10.0; Microsoft Outlook 16.0.17932; Pro)"};
+    request.headers = headers;
+    if (logon_exchange(session, &request, &response, &fault))
+        check_int(check, "ews.outlook_status", response.status);
+    http_response_done(&response);
+}
+
 static void version_run(struct session *session, struct check *check)
 {
     struct ews_answer *answer = arena_alloc(&session->arena, sizeof *answer);
     const struct http_response *response = &session->response;
     struct fault fault;
     bool ok = (response->status == 200 || response->status == 500) &&
+              response_is_plain(response, &fault) &&
               ews_parse(&session->arena, response->body, response->length, answer, &fault);
     judge_ews(response, ok ? answer : NULL, &fault, check);
     session->parsed = ok ? answer : NULL;
+    if (response->status == 403 && response_shows_exchange(response))
+        ask_as_outlook(session, check);
 }
 
 static bool ews_applies(const struct endpoint *endpoint)
@@ -211,8 +234,11 @@ void judge_ews_folders(
             return;
         }
         note_folder(folder, names[i], check);
-        length += (size_t)snprintf(opened + length, sizeof opened - length, "%s%s %lld",
-            i > 0 ? ", " : "", names[i], (long long)folder->total);
+        char total[24] = "?";
+        if (folder->total >= 0)
+            snprintf(total, sizeof total, "%lld", (long long)folder->total);
+        length += (size_t)snprintf(
+            opened + length, sizeof opened - length, "%s%s %s", i > 0 ? ", " : "", names[i], total);
     }
     check_text(check, "ews.code", "NoError");
     check_settle(check, OUTCOME_PASS, "opened: %s items", opened);

@@ -42,6 +42,33 @@ void gate_tell(
     snprintf(gate->who, sizeof gate->who, "%s", who);
 }
 
+bool gate_cause_denies(enum cause cause)
+{
+    static const enum cause denying[] = {CAUSE_LOGON_REFUSED, CAUSE_ACCESS_DENIED,
+        CAUSE_PASSWORD_WRONG, CAUSE_PASSWORD_EXPIRED, CAUSE_PASSWORD_MUST_CHANGE,
+        CAUSE_ACCOUNT_UNKNOWN, CAUSE_ACCOUNT_REVOKED, CAUSE_ACCOUNT_DISABLED, CAUSE_ACCOUNT_LOCKED,
+        CAUSE_ACCOUNT_EXPIRED, CAUSE_LOGON_HOURS, CAUSE_LOGON_WORKSTATION};
+    for (size_t i = 0; i < sizeof denying / sizeof denying[0]; i++) {
+        if (denying[i] == cause)
+            return true;
+    }
+    return false;
+}
+
+enum gate_verdict gate_verdict_of(enum cause cause)
+{
+    /* A KDC without a common key has nothing to compare, and sees the skew only after it opened the
+     * timestamp with the account's key. AD answers wrong channel bindings with 80090346 whatever
+     * the password is, and asks for signing only of those who have logged on. */
+    static const enum cause harmless[] = {CAUSE_ENCRYPTION_TYPE, CAUSE_CLOCK_SKEW,
+        CAUSE_CHANNEL_BINDING, CAUSE_STRONG_AUTH_REQUIRED, CAUSE_REFERRAL};
+    for (size_t i = 0; i < sizeof harmless / sizeof harmless[0]; i++) {
+        if (harmless[i] == cause)
+            return GATE_NO_VERDICT;
+    }
+    return gate_cause_denies(cause) ? GATE_DENIED : GATE_UNANSWERED;
+}
+
 int64_t gate_patience_us(int64_t own_us)
 {
     if (own_us < PATIENCE_MIN_US / 3)

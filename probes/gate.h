@@ -8,8 +8,9 @@
  * or its patience ends.
  *   2. The prover tells the gate what came of it with gate_tell():
  *      GATE_PROVED: all go. GATE_DENIED: nobody goes. GATE_NO_VERDICT, nothing that proves the
- * password was sent: the next chain that asks becomes the prover. GATE_UNANSWERED, it was sent and
- * no answer came: a wrong password would already have been counted, so nobody goes.
+ * password was sent, or the server refused it before it looked at the password: the next chain that
+ * asks becomes the prover. GATE_UNANSWERED, it was sent and no answer came, or one that is not
+ * about the password: a wrong one may have been counted, so nobody goes.
  *   3. An account that a KDC declares unusable without an attempt (unknown, disabled …) is
  * GATE_DENIED, too.
  */
@@ -32,6 +33,13 @@ enum gate_pass gate_ask(struct gate *gate, bool better_is_coming);
 /* From the prover only. fault may be NULL for GATE_PROVED and GATE_NO_VERDICT. */
 void gate_tell(
     struct gate *gate, enum gate_verdict verdict, const char *who, const struct fault *fault);
+
+/* The cause is a verdict about the account or its password, so that trying elsewhere would cost
+ * another failed logon. */
+bool gate_cause_denies(enum cause cause);
+/* From a proof that left this host and was not accepted: GATE_DENIED where the cause denies,
+ * GATE_NO_VERDICT where a server says so before it looks at the password, else GATE_UNANSWERED. */
+enum gate_verdict gate_verdict_of(enum cause cause);
 
 /* How long a chain that reached AUTH after own_us waits for a better prover: in proportion to its
  * own way, so that a silent KDC costs the other rows little on any network. */

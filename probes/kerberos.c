@@ -18,16 +18,6 @@ static const struct fact_def as_facts[] = {
     FACT_END,
 };
 
-/* The causes with which a KDC declares the account unusable before any password is sent. */
-static bool settles_account(enum cause cause)
-{
-    return cause == CAUSE_ACCOUNT_UNKNOWN || cause == CAUSE_ACCOUNT_REVOKED ||
-           cause == CAUSE_ACCOUNT_DISABLED || cause == CAUSE_ACCOUNT_LOCKED ||
-           cause == CAUSE_ACCOUNT_EXPIRED || cause == CAUSE_PASSWORD_EXPIRED ||
-           cause == CAUSE_PASSWORD_MUST_CHANGE || cause == CAUSE_LOGON_HOURS ||
-           cause == CAUSE_LOGON_WORKSTATION;
-}
-
 static void note_reply(const struct krb_reply *reply, const char *code_key, struct check *check)
 {
     char ntstatus[16];
@@ -73,10 +63,11 @@ static void login(struct session *session, struct check *check, bool prover)
         session_limit(session), &sent, &reply, &fault);
     note_reply(&reply, "krb.code", check);
     if (sent)
-        run_count_logon(session, !ok && reply.answered);
+        run_count_logon(session, !ok && gate_cause_denies(fault.cause));
     if (ok) {
         check_int(check, "krb.code", 0);
         check_settle(check, OUTCOME_PASS, "the KDC accepts the password");
+        warn_of_skew(check, "its");
         run_krb_ready(session, &session->connect);
         if (prover)
             run_gate_tell(session, GATE_PROVED, check, NULL);
@@ -85,13 +76,7 @@ static void login(struct session *session, struct check *check, bool prover)
     check_fail(check, &fault);
     if (!prover)
         return;
-    /* Errors that are not about the account (skew, encryption types) prove nothing against it. */
-    bool about_account = fault.cause == CAUSE_PASSWORD_WRONG || settles_account(fault.cause);
-    enum gate_verdict verdict = !sent             ? GATE_NO_VERDICT
-                                : !reply.answered ? GATE_UNANSWERED
-                                : about_account   ? GATE_DENIED
-                                                  : GATE_NO_VERDICT;
-    run_gate_tell(session, verdict, check, &fault);
+    run_gate_tell(session, sent ? gate_verdict_of(fault.cause) : GATE_NO_VERDICT, check, &fault);
 }
 
 /* -k: nothing is to be proved to this KDC; from now on it is asked for service tickets. */
@@ -123,7 +108,8 @@ static void as_run(struct session *session, struct check *check)
     note_reply(&reply, "krb.asked", check);
     session_trace(session, '*', "AS-REQ without pre-authentication: %s",
         usable ? "the account is usable" : fault.text);
-    if (!usable && !settles_account(fault.cause)) {
+    bool settled = !usable && fault.cause != CAUSE_PASSWORD_WRONG && gate_cause_denies(fault.cause);
+    if (!usable && !settled) {
         check_fail(check, &fault);
         return;
     }

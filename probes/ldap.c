@@ -78,6 +78,7 @@ void judge_rootdse(const struct directory_entry *root, const struct endpoint *en
     check_settle(check, OUTCOME_PASS, "%s speaks LDAP for %s",
         check_get_text(check, "ldap.dns_host", "the server"),
         check_get_text(check, "ldap.naming_context", "no domain"));
+    warn_of_skew(check, "its");
 }
 
 static void rootdse_run(struct session *session, struct check *check)
@@ -129,7 +130,7 @@ static const struct fact_def bind_facts[] = {
     {"auth.prover", FACT_BOOL, "this check was the first to use the password"},
     {"auth.kerberos", FACT_TEXT, "why Kerberos was not used"},
     {"ldap.data", FACT_TEXT, "the data code of a refused bind: 52e wrong password, 533 disabled …"},
-    {"ldap.words", FACT_TEXT, "the server's diagnosticMessage"},
+    {"ldap.words", FACT_TEXT, "what the refusal means, with the server's diagnosticMessage"},
     FACT_END,
 };
 
@@ -185,18 +186,11 @@ static bool kerberos_ready(struct session *session, struct check *check)
     return false;
 }
 
-/* Only invalidCredentials speaks of the password; other result codes are about the connection. */
-static enum gate_verdict bind_verdict(bool ok, bool sent, bool answered, enum cause cause)
+static enum gate_verdict bind_verdict(bool ok, bool sent, enum cause cause)
 {
     if (ok)
         return GATE_PROVED;
-    if (!sent)
-        return GATE_NO_VERDICT;
-    if (!answered)
-        return GATE_UNANSWERED;
-    bool about_connection = cause == CAUSE_STRONG_AUTH_REQUIRED || cause == CAUSE_CHANNEL_BINDING ||
-                            cause == CAUSE_LDAP_RESULT || cause == CAUSE_REFERRAL;
-    return about_connection ? GATE_NO_VERDICT : GATE_DENIED;
+    return sent ? gate_verdict_of(cause) : GATE_NO_VERDICT;
 }
 
 static void settle_bind(struct session *session, struct check *check, bool kerberos, bool prover)
@@ -208,9 +202,8 @@ static void settle_bind(struct session *session, struct check *check, bool kerbe
     if (prover)
         check_bool(check, "auth.prover", true);
     bool ok = bind_once(session, kerberos, &sent, &fault);
-    bool answered = ok || fault.origin == ORIGIN_LDAP;
     if (sent)
-        run_count_logon(session, !kerberos && !ok && answered);
+        run_count_logon(session, !kerberos && !ok && gate_cause_denies(fault.cause));
     if (ok) {
         check_settle(check, OUTCOME_PASS, "bound with %s", kerberos ? "Kerberos" : "NTLM");
     } else {
@@ -219,7 +212,7 @@ static void settle_bind(struct session *session, struct check *check, bool kerbe
     }
     if (!prover)
         return;
-    run_gate_tell(session, bind_verdict(ok, sent, answered, fault.cause), check, &fault);
+    run_gate_tell(session, bind_verdict(ok, sent, fault.cause), check, &fault);
 }
 
 static void bind_run(struct session *session, struct check *check)

@@ -64,41 +64,31 @@ void logon_gate_stopped(struct check *check, const struct fault *why, const char
         check_fail(check, why);
         return;
     }
-    check_settle(check, OUTCOME_SKIPPED, "the password was refused by %s: %s", who, why->text);
+    if (gate_cause_denies(why->cause))
+        check_settle(check, OUTCOME_SKIPPED, "the password was refused by %s: %s", who, why->text);
+    else
+        check_settle(check, OUTCOME_SKIPPED,
+            "the password is not tried again: %s sent it and got no verdict (%s); one failed logon "
+            "may have been counted",
+            who, why->text[0] != '\0' ? why->text : "the answer shows none");
     check_halt(check);
 }
 
 /* ---- requests ---- */
 
+/* logon_applies() lets no other service in. */
 static void build_request(struct session *session, struct http_request *ret_request)
 {
-    switch (session->endpoint.service) {
-    case SERVICE_AUTODISCOVER:
-        autodiscover_build(session, ret_request);
-        return;
-    case SERVICE_EWS:
+    if (session->endpoint.service == SERVICE_EWS)
         ews_build(session, NULL, ret_request);
-        return;
-    case SERVICE_DNS:
-    case SERVICE_KERBEROS:
-    case SERVICE_LDAP:
-    case SERVICE_GC:
-    case SERVICE_OWA:
-    case SERVICE_ECP:
-    case SERVICE_MAPI:
-    case SERVICE_RPC:
-    case SERVICE_OAB:
-    case SERVICE_ACTIVESYNC:
-    case SERVICE_COUNT:
-        break;
-    }
-    *ret_request = (struct http_request){.method = "GET", .target = session->endpoint.path};
+    else
+        autodiscover_build(session, ret_request);
 }
 
-/* The request with one Authorization header more; `whole` false: an empty body, for legs before the
- * last. */
+/* The request with one Authorization header more. proof NULL: with an empty body, for legs before
+ * the last; else *proof becomes true when the request is on its way. */
 static bool send_with(struct session *session, const struct http_request *request,
-    const char *authorization, bool whole, struct http_response *ret_response, struct fault *fault)
+    const char *authorization, bool *proof, struct http_response *ret_response, struct fault *fault)
 {
     struct arena scratch = {0};
     struct http_request leg = *request;
@@ -111,11 +101,15 @@ static bool send_with(struct session *session, const struct http_request *reques
     leg.headers = headers;
     leg.header_count = request->header_count + 1;
     leg.credentials = true;
-    if (!whole) {
+    if (proof == NULL) {
         leg.body = NULL;
         leg.body_length = 0;
     }
-    bool ok = http_exchange(session->http, &leg, session_limit(session), ret_response, fault);
+    struct net_limit limit = session_limit(session);
+    bool ok = http_begin(session->http, &leg, limit, fault);
+    if (ok && proof != NULL)
+        *proof = true;
+    ok = ok && http_finish(session->http, limit, ret_response, fault);
     arena_done(&scratch);
     return ok;
 }
@@ -189,8 +183,8 @@ static bool exchange_tokens(struct session *session, const struct http_request *
         char *token = base64_encode(&scratch, output, output_length);
         char *header = arena_printf(&scratch, "%s %s", attempt->header, token);
         http_response_done(ret_response);
-        attempt->sent = attempt->sent || proves;
-        ok = send_with(session, request, header, proves, ret_response, fault);
+        bool *proof = proves ? &attempt->sent : NULL;
+        ok = send_with(session, request, header, proof, ret_response, fault);
         OPENSSL_cleanse(token, strlen(token));
         OPENSSL_cleanse(header, strlen(header));
         if (!ok || ret_response->status != 401)
@@ -233,9 +227,8 @@ static bool exchange_header(struct session *session, const struct http_request *
         OPENSSL_cleanse(plain, length);
         OPENSSL_cleanse(coded, strlen(coded));
     }
-    attempt->sent = true;
     http_response_done(ret_response);
-    bool ok = send_with(session, request, header, true, ret_response, fault);
+    bool ok = send_with(session, request, header, &attempt->sent, ret_response, fault);
     OPENSSL_cleanse(header, strlen(header));
     arena_done(&scratch);
     return ok;
@@ -306,21 +299,6 @@ static bool bearer_attempt(const struct session *session, struct attempt *ret_at
            offers(session, "Bearer");
 }
 
-static void fail_no_scheme(struct session *session, struct check *check)
-{
-    struct fault fault;
-    char offered[160] = "";
-    size_t length = 0;
-    for (size_t i = 0; i < session->challenge_count && length < 120; i++)
-        length += (size_t)snprintf(offered + length, sizeof offered - length, "%s%.20s",
-            i > 0 ? ", " : "", session->challenges[i].scheme);
-    bool basic = offers(session, "Basic") && !session->settings->allow_basic;
-    fault_set(&fault, CAUSE_NO_SCHEME, ORIGIN_HTTP, 401,
-        "no authentication scheme in common: the server offers %s%s", offered,
-        basic ? " (Basic is used only with --allow-basic)" : "");
-    check_fail(check, &fault);
-}
-
 /* ---- the check ---- */
 
 static void keep_response(
@@ -342,21 +320,42 @@ static void settle_logged_on(struct session *session, struct check *check,
     keep_response(session, response, attempt->scheme);
 }
 
+/* The prover's answer is no verdict; what it is instead, PROTOCOL says. */
+static void settle_unproved(struct check *check, int status)
+{
+    fault_set(&check->fault, CAUSE_HTTP_STATUS, ORIGIN_HTTP, status,
+        "the logon is answered with %d, not by Exchange itself: whether the password is right "
+        "stays open",
+        status);
+    check_settle(check, OUTCOME_WARN, "%s", check->fault.text);
+}
+
 static void settle_refused(struct check *check, const struct attempt *attempt,
     const struct http_response *response, bool proved_elsewhere)
 {
     struct fault fault;
     note_server(response, check);
     check_int(check, "auth.status", response->status);
-    if (proved_elsewhere)
+    if (refusal_fault(response, &fault)) {
+        check_fail(check, &fault);
+        return;
+    }
+    const char *challenger = check_get_text(check, "auth.node_challenge", NULL);
+    const char *refuser = http_header(response, "X-FEServer");
+    if (challenger != NULL && refuser != NULL && !text_equal_nocase(challenger, refuser))
+        fault_set(&fault, CAUSE_LOGON_REFUSED, ORIGIN_HTTP, 401,
+            "%s cannot be kept on one connection: %.50s sent the challenge, %.50s refused our "
+            "answer to it; look at the load balancer",
+            attempt->scheme, challenger, refuser);
+    else if (proved_elsewhere)
         fault_set(&fault, CAUSE_LOGON_REFUSED, ORIGIN_HTTP, 401,
             "refuses %s although the password is right: Extended Protection with another "
             "certificate before the server, NTLM restrictions, or this node",
             attempt->scheme);
     else
         fault_set(&fault, CAUSE_LOGON_REFUSED, ORIGIN_HTTP, 401,
-            "refuses the logon with %s and does not say why: wrong password or unusable account, "
-            "most likely",
+            "refuses the logon with %s and does not say why: wrong password, unusable account, or "
+            "Extended Protection",
             attempt->scheme);
     check_fail(check, &fault);
 }
@@ -389,17 +388,22 @@ static bool try_kerberos(struct session *session, const struct http_request *req
     return true;
 }
 
-static void tell_gate(struct session *session, struct check *check, const struct attempt *attempt,
-    bool answered, const struct fault *fault)
+/* A 401 before and none now is no proof: gateways, portals and load balancers answer, too. */
+static bool shows_logon(const struct http_response *response)
 {
-    if (!answered && !attempt->sent)
-        run_gate_tell(session, GATE_NO_VERDICT, check, NULL);
-    else if (!answered)
-        run_gate_tell(session, GATE_UNANSWERED, check, fault);
-    else if (check->outcome == OUTCOME_PASS)
+    const char *type = http_header(response, "Content-Type");
+    bool soap = (response->status == 200 || response->status == 500) && type != NULL &&
+                text_find_nocase(type, "xml") != NULL;
+    return soap || response_shows_exchange(response);
+}
+
+static void tell_gate(struct session *session, struct check *check, bool sent)
+{
+    if (check->outcome == OUTCOME_PASS)
         run_gate_tell(session, GATE_PROVED, check, NULL);
     else
-        run_gate_tell(session, GATE_DENIED, check, fault);
+        run_gate_tell(session, sent ? gate_verdict_of(check->fault.cause) : GATE_NO_VERDICT, check,
+            &check->fault);
 }
 
 static void try_password(struct session *session, const struct http_request *request,
@@ -422,12 +426,16 @@ static void try_password(struct session *session, const struct http_request *req
         run_count_logon(session, refused);
     if (!answered)
         check_fail(check, &fault);
+    else if (refused && !attempt.sent)
+        fail_no_challenge(check, attempt.header, response);
     else if (refused)
         settle_refused(check, &attempt, response, !prover);
     else
         settle_logged_on(session, check, &attempt, response);
+    if (prover && answered && !refused && !shows_logon(&session->response))
+        settle_unproved(check, session->response.status);
     if (prover)
-        tell_gate(session, check, &attempt, answered, &check->fault);
+        tell_gate(session, check, attempt.sent);
 }
 
 static void logon_run(struct session *session, struct check *check)

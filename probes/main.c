@@ -21,6 +21,10 @@
 #include "report/renderer.h"
 #include "report/terminal.h"
 
+#if defined(__GLIBC__) /* any header of the C library above defines it */
+#include <malloc.h>
+#endif
+
 enum { EXIT_UNKNOWN = 3 };
 
 static volatile sig_atomic_t caught_signal;
@@ -44,6 +48,11 @@ static bool write_stdout(const char *bytes, size_t length)
         return true;
     perror("exreach: standard output");
     return false;
+}
+
+static int exit_code(int code)
+{
+    return caught_signal != 0 ? 128 + (int)caught_signal : code;
 }
 
 static bool write_output(
@@ -86,7 +95,7 @@ static int report(struct survey *survey, const struct options *options)
         ok = write_output(survey, options, &options->outputs[i]) && ok;
     if (!ok)
         return EXIT_UNKNOWN;
-    return caught_signal != 0 ? 128 + (int)caught_signal : code;
+    return exit_code(code);
 }
 
 static bool check_formats(const struct options *options, struct fault *fault)
@@ -119,19 +128,25 @@ static void progress(void *context, size_t done, size_t total, int64_t elapsed_u
     fflush(stderr);
 }
 
+static volatile sig_atomic_t reading_secrets;
+
 static void on_signal(int number)
 {
     caught_signal = number;
     secret_restore_terminal();
+    if (reading_secrets) /* nothing is under way, and a read about to begin would not notice */
+        _Exit(128 + number);
     run_interrupt();
 }
 
+/* The second signal ends the program at once; what the first one finds being written is written to
+ * its end. */
 static void catch_signals(void)
 {
-    struct sigaction action = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND};
+    unsigned flags = (unsigned)SA_RESETHAND | (unsigned)SA_RESTART;
+    struct sigaction action = {.sa_handler = on_signal, .sa_flags = (int)flags};
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
-    signal(SIGPIPE, SIG_IGN);
 }
 
 /* ---- check, probe ---- */
@@ -221,7 +236,10 @@ static bool prepare(struct options *options, struct fault *fault)
         !settings_set_target(settings, &options->arena, address, settings->user, fault) ||
         !tls_trust_new(settings->ca, &settings->trust, fault))
         return false;
-    return read_secrets(options, fault);
+    reading_secrets = true;
+    bool ok = read_secrets(options, fault);
+    reading_secrets = false;
+    return ok;
 }
 
 static int run_check_command(struct options *options)
@@ -230,9 +248,10 @@ static int run_check_command(struct options *options)
     struct fault fault;
     struct survey survey;
     bool stuck = false;
+    catch_signals();
     if (!prepare(options, &fault) || !global_init(&fault)) {
         tls_trust_free(settings->trust);
-        return complain(&fault);
+        return exit_code(complain(&fault));
     }
     settings->trace = settings->verbose > 0 ? trace : NULL;
     bool show_progress = terminal_is(2) && settings->verbose == 0 && !options->quiet;
@@ -240,7 +259,6 @@ static int run_check_command(struct options *options)
 
     survey_init(&survey);
     set_target(&survey, settings);
-    catch_signals();
     bool ok = survey_run(&survey, settings, &stuck, &fault);
     if (show_progress)
         fputs("\r                              \r", stderr);
@@ -359,6 +377,7 @@ static int run_help(struct options *options, enum command command)
 
 static int run_command(struct options *options)
 {
+    static const char version[] = "exreach " EXREACH_VERSION "\n";
     if (options->help)
         return run_help(options, options->command);
     switch (options->command) {
@@ -374,22 +393,33 @@ static int run_command(struct options *options)
     case COMMAND_LIST:
         return run_list();
     case COMMAND_VERSION:
-        return printf("exreach %s\n", EXREACH_VERSION) > 0 && fflush(stdout) == 0 ? 0
-                                                                                  : EXIT_UNKNOWN;
+        return write_stdout(version, sizeof version - 1) ? 0 : EXIT_UNKNOWN;
     case COMMAND_HELP:
         break;
     }
     return run_help(options, COMMAND_HELP);
 }
 
+/* Threads that mostly wait need no heaps of their own: two for all save 0.5 MiB and many page
+ * faults. */
+static void bound_heaps(void)
+{
+#if defined(__GLIBC__)
+    enum { HEAPS = 2 };
+    mallopt(M_ARENA_MAX, HEAPS);
+#endif
+}
+
 int main(int argc, char **argv)
 {
     struct options options;
     struct fault fault;
+    bound_heaps();
+    host_keep_descriptors();
+    signal(SIGPIPE, SIG_IGN); /* a closed pipe is an error to be told, not a silent death */
     secret_protect_process();
-    if (!options_parse(argc, argv, &options, &fault))
-        return complain(&fault);
-    int code = run_command(&options);
+    bool ok = options_parse(argc, argv, &options, &fault);
+    int code = ok ? run_command(&options) : complain(&fault);
     options_done(&options);
     return code;
 }

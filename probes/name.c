@@ -1,4 +1,5 @@
 #include "probes/name.h"
+#include "probes/plan.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -16,6 +17,55 @@ struct name_answer *name_ask(const struct net_address *resolvers, size_t count, 
     return answers;
 }
 
+/* ---- what was asked and answered ---- */
+
+static void record_text(
+    struct arena *arena, enum dns_type type, const struct dns_record *record, const char **ret_text)
+{
+    switch (type) {
+    case DNS_A:
+    case DNS_AAAA:
+        *ret_text = arena_strdup(arena, record->address.text);
+        return;
+    case DNS_CNAME:
+        *ret_text = arena_strdup(arena, record->target);
+        return;
+    case DNS_SRV:
+        *ret_text = arena_printf(arena, "%u %u %u %s", record->priority, record->weight,
+            record->port, record->target[0] != '\0' ? record->target : ".");
+        return;
+    case DNS_MX:
+        *ret_text = arena_printf(arena, "%u %s", record->priority, record->target);
+        return;
+    }
+}
+
+void survey_keep_lookup(struct survey *survey, const struct name_answer *answer)
+{
+    struct arena *arena = &survey->arena;
+    struct lookup *lookup = arena_alloc(arena, sizeof *lookup);
+    const char **records = arena_alloc(arena, (answer->answer.count + 1) * sizeof *records);
+    for (size_t i = 0; i < answer->answer.count; i++)
+        record_text(arena, answer->type, &answer->answer.records[i], &records[i]);
+    lookup->name = arena_strdup(arena, answer->name);
+    lookup->type = dns_type_str(answer->type);
+    lookup->resolver = arena_printf(arena, "%s:%u", answer->resolver.text, answer->resolver.port);
+    lookup->rcode = answer->answer.rcode;
+    lookup->records = records;
+    lookup->count = answer->answer.count;
+    lookup->dropped = answer->answer.dropped;
+    lookup->ttl = answer->answer.ttl;
+    lookup->elapsed_us = answer->answer.elapsed_us;
+    if (!answer->answer.ok)
+        lookup->fault = answer->answer.fault;
+    struct lookup **end = &survey->lookups;
+    while (*end != NULL)
+        end = &(*end)->next;
+    *end = lookup;
+}
+
+/* ---- names ---- */
+
 static const struct fact_def name_facts[] = {
     {"dns.name", FACT_TEXT, "the name that was asked for"},
     {"dns.type", FACT_TEXT, "record type of the question"},
@@ -26,6 +76,22 @@ static const struct fact_def name_facts[] = {
     {"dns.ttl", FACT_INT, "lowest time to live of the answer, in seconds"},
     FACT_END,
 };
+
+/* RFC 2782: none of the SRV records leads anywhere. */
+static void judge_useless_srv(const struct name_answer *answer, struct check *check)
+{
+    struct fault fault;
+    if (answer->answer.records[0].target[0] != '\0') {
+        fault_set(&fault, CAUSE_NAME_MALFORMED, ORIGIN_DNS, 0,
+            "%.100s names port 0 of %.60s: nothing can be reached there", answer->name,
+            answer->answer.records[0].target);
+        check_fail(check, &fault);
+        return;
+    }
+    check_settle(
+        check, OUTCOME_SKIPPED, "%s says that the service is not offered here", answer->name);
+    check_halt(check);
+}
 
 void judge_name(const struct name_answer *answer, struct check *check)
 {
@@ -51,10 +117,7 @@ void judge_name(const struct name_answer *answer, struct check *check)
         check_settle(check, OUTCOME_PASS, "%s has %zu address%s", answer->name, dns->count,
             dns->count == 1 ? "" : "es");
     else
-        check_settle(
-            check, OUTCOME_SKIPPED, "%s says that the service is not offered here", answer->name);
-    if (!addresses)
-        check_halt(check);
+        judge_useless_srv(answer, check);
 }
 
 static bool name_applies(const struct endpoint *endpoint)
@@ -90,20 +153,24 @@ static const struct fact_def resolver_facts[] = {
     {"dns.elapsed_ms", FACT_INT, "its slowest answer"},
     {"dns.srv", FACT_LIST, "SRV records found: name, then priority weight port target"},
     {"dns.missing", FACT_LIST, "SRV names it does not have"},
+    {"dns.skipped", FACT_INT, "SRV records that were not tried: over the best of each name"},
     FACT_END,
 };
 
-static void note_srv(struct check *check, const struct lookup *lookup)
+/* Returns how many records are over the cap of those that are tried. */
+static size_t note_srv(struct check *check, const struct lookup *lookup)
 {
     char line[600];
     if (strcmp(lookup->type, "SRV") != 0)
-        return;
+        return 0;
     for (size_t i = 0; i < lookup->count; i++) {
         snprintf(line, sizeof line, "%s %s", lookup->name, lookup->records[i]);
         check_add(check, "dns.srv", line);
     }
     if (lookup->count == 0 && lookup->rcode >= 0)
         check_add(check, "dns.missing", lookup->name);
+    size_t all = lookup->count + lookup->dropped;
+    return all > SRV_TARGETS_MAX ? all - SRV_TARGETS_MAX : 0;
 }
 
 void judge_resolver(
@@ -111,6 +178,7 @@ void judge_resolver(
 {
     char resolver[80];
     int64_t questions = 0, answered = 0, trouble = 0;
+    size_t skipped = 0;
     const struct lookup *first_bad = NULL;
     snprintf(resolver, sizeof resolver, "%s:%u", endpoint->host, endpoint->port);
     for (const struct lookup *lookup = survey->lookups; lookup != NULL; lookup = lookup->next) {
@@ -125,7 +193,7 @@ void judge_resolver(
             first_bad = lookup;
         if (lookup->elapsed_us > check->elapsed_us)
             check->elapsed_us = lookup->elapsed_us;
-        note_srv(check, lookup);
+        skipped += note_srv(check, lookup);
     }
     check_int(check, "dns.questions", questions);
     check_int(check, "dns.answered", answered);
@@ -146,8 +214,13 @@ void judge_resolver(
         check->fault = first_bad->fault;
         return;
     }
-    check_settle(check, OUTCOME_PASS, "answered %lld questions, the slowest in %lld ms",
-        (long long)questions, (long long)(check->elapsed_us / 1000));
+    char more[60] = "";
+    if (skipped > 0) {
+        check_int(check, "dns.skipped", (int64_t)skipped);
+        snprintf(more, sizeof more, "; %zu SRV records skipped", skipped);
+    }
+    check_settle(check, OUTCOME_PASS, "answered %lld questions, the slowest in %lld ms%s",
+        (long long)questions, (long long)(check->elapsed_us / 1000), more);
 }
 
 static bool resolver_applies(const struct endpoint *endpoint)

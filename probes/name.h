@@ -14,6 +14,9 @@ extern const struct probe
 struct name_answer *name_ask(const struct net_address *resolvers, size_t count, const char *name,
     enum dns_type type, struct net_limit limit, struct arena *arena);
 
+/* Adds a question and its answer to survey->lookups. */
+void survey_keep_lookup(struct survey *survey, const struct name_answer *answer);
+
 /* Outcome and facts of a name from its answer. Pure. */
 void judge_name(const struct name_answer *answer, struct check *check);
 /* A resolver's row from survey->lookups. Pure. */

@@ -14,6 +14,10 @@ static const struct fact_def offer_facts[] = {
     {"http.location", FACT_TEXT, "where a redirect points"},
     {"http.content_type", FACT_TEXT, "Content-Type of an answer that should not have one"},
     {"http.authorization_uri", FACT_TEXT, "where Bearer tokens come from"},
+    {"http.exchange", FACT_BOOL, "the answer has headers that only Exchange sends"},
+    {"http.via", FACT_TEXT, "Via header: a proxy names itself"},
+    {"http.title", FACT_TEXT, "title of a page that should not be there"},
+    {"clock.skew_s", FACT_INT, "Exchange's clock (Date header) minus ours, in seconds"},
     FACT_END,
 };
 
@@ -51,6 +55,18 @@ void note_server(const struct http_response *response, struct check *check)
         check_text(check, "exchange.build", version);
         check_text(check, "exchange.product", build_name(&build, name, sizeof name));
     }
+}
+
+bool refusal_fault(const struct http_response *response, struct fault *ret_fault)
+{
+    const char *expired = http_header(response, "X-MS-Credential-Service-CredExpired");
+    if (expired != NULL && text_equal_nocase(expired, "true"))
+        return !fault_set(ret_fault, CAUSE_PASSWORD_EXPIRED, ORIGIN_HTTP, response->status,
+            "the password was right but has expired (X-MS-Credential-Service-CredExpired)");
+    if (text_find_nocase(response->body, "referenced account is currently locked out") != NULL)
+        return !fault_set(ret_fault, CAUSE_ACCOUNT_LOCKED, ORIGIN_HTTP, response->status,
+            "the server says that the account is locked out");
+    return false;
 }
 
 static const struct {
@@ -102,16 +118,47 @@ static bool is_redirect(int status)
     return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
 }
 
-static void judge_redirect(
-    const struct endpoint *endpoint, const char *location, struct check *check)
+/* NULL: it names none. */
+static const char *redirect_target(const struct http_response *response)
 {
+    const char *location = http_header(response, "Location");
+    return location != NULL && location[0] != '\0' ? location : NULL;
+}
+
+void status_fault(const struct http_response *response, struct fault *ret_fault)
+{
+    const char *location = redirect_target(response);
+    int status = response->status;
+    if (is_redirect(status))
+        fault_set(ret_fault, CAUSE_REDIRECTED, ORIGIN_HTTP, status,
+            "redirects after the logon (%d) to %.120s: credentials do not follow", status,
+            location != NULL ? location : "nowhere (no Location)");
+    else
+        fault_set(ret_fault, CAUSE_HTTP_STATUS, ORIGIN_HTTP, status,
+            "answers %d after the logon: %s", status, status_meaning(status));
+}
+
+bool response_is_plain(const struct http_response *response, struct fault *fault)
+{
+    const char *coding = http_header(response, "Content-Encoding");
+    if (coding == NULL || coding[0] == '\0' || text_equal_nocase(coding, "identity"))
+        return true;
+    return fault_set(fault, CAUSE_MALFORMED, ORIGIN_HTTP, response->status,
+        "the answer is compressed (Content-Encoding: %.40s), which nobody asked for: something "
+        "before the server changes its answers",
+        coding);
+}
+
+static void judge_redirect(
+    const struct endpoint *endpoint, const struct http_response *response, struct check *check)
+{
+    const char *location = redirect_target(response);
     struct owa_location place = owa_classify(&check->arena, location, endpoint->host);
     struct fault fault;
     check_text(check, "http.location", location);
     if (endpoint->port == 80) {
         check_settle(check, OUTCOME_PASS,
-            "redirects to %.300s; credentials do not follow it by themselves",
-            location != NULL ? location : "(no Location)");
+            "redirects to %.300s; credentials do not follow it by themselves", location);
         return;
     }
     bool logon_page = place.place == OWA_LOGON;
@@ -121,12 +168,26 @@ static void judge_redirect(
         return;
     }
     if (logon_page)
-        fault_set(&fault, CAUSE_REDIRECTED, ORIGIN_HTTP, 302,
+        fault_set(&fault, CAUSE_REDIRECTED, ORIGIN_HTTP, response->status,
             "redirects to OWA's logon form instead of asking for a logon itself");
     else
-        fault_set(&fault, CAUSE_REDIRECTED, ORIGIN_HTTP, 302, "redirects to %.120s",
+        fault_set(&fault, CAUSE_REDIRECTED, ORIGIN_HTTP, response->status, "redirects to %.120s",
             location != NULL ? location : "nowhere (no Location)");
     check_fail(check, &fault);
+}
+
+/* What the page calls itself: it mostly names the portal or the web site. */
+static void note_title(const struct http_response *response, struct check *check)
+{
+    enum { TITLE_MAX = 100 };
+    const char *title = text_find_nocase(response->body, "<title>");
+    if (title == NULL)
+        return;
+    title += strlen("<title>");
+    title += strspn(title, " \t\r\n");
+    size_t length = strcspn(title, "<\r\n");
+    if (length > 0)
+        check_textn(check, "http.title", title, length < TITLE_MAX ? length : TITLE_MAX);
 }
 
 static void judge_success(
@@ -134,6 +195,7 @@ static void judge_success(
 {
     struct fault fault;
     const char *type = http_header(response, "Content-Type");
+    note_title(response, check);
     check_text(check, "http.content_type", type);
     if (endpoint->service == SERVICE_OWA && owa_page_has_form(response->body)) {
         check_add(check, "http.schemes", "forms");
@@ -153,12 +215,15 @@ void judge_offer(const struct endpoint *endpoint, const struct http_response *re
     struct fault fault;
     int status = response->status;
     note_server(response, check);
+    check_bool(check, "http.exchange", response_shows_exchange(response));
+    check_text(check, "http.via", http_header(response, "Via"));
     for (size_t i = 0; i < count; i++) {
         check_add(check, "http.schemes", challenges[i].scheme);
         check_text(check, "http.authorization_uri", challenges[i].authorization_uri);
     }
-    if (is_redirect(status)) {
-        judge_redirect(endpoint, http_header(response, "Location"), check);
+    bool nowhere = endpoint->port == 80 && redirect_target(response) == NULL;
+    if (is_redirect(status) && !nowhere) {
+        judge_redirect(endpoint, response, check);
         return;
     }
     if (endpoint->port == 80) {
@@ -202,6 +267,38 @@ static bool offers(const struct session *session, const char *scheme)
     return challenge_find(session->challenges, session->challenge_count, scheme) != NULL;
 }
 
+void fail_no_scheme(struct session *session, struct check *check)
+{
+    struct fault fault;
+    char offered[160] = "";
+    size_t length = 0;
+    for (size_t i = 0; i < session->challenge_count && length < 120; i++)
+        length += (size_t)snprintf(offered + length, sizeof offered - length, "%s%.20s",
+            i > 0 ? ", " : "", session->challenges[i].scheme);
+    const struct settings *settings = session->settings;
+    const char *why = "";
+    if (offers(session, "Basic") && !settings->allow_basic)
+        why = " (Basic is used only with --allow-basic)";
+    else if (offers(session, "Negotiate") && (settings->auth & AUTH_KERBEROS) != 0)
+        why = " (and there is no Kerberos ticket for Negotiate)";
+    fault_set(&fault, CAUSE_NO_SCHEME, ORIGIN_HTTP, 401,
+        "no authentication scheme in common: the server offers %s%s", offered, why);
+    check_fail(check, &fault);
+}
+
+void fail_no_challenge(
+    struct check *check, const char *scheme, const struct http_response *response)
+{
+    struct fault fault;
+    const char *now = http_header(response, "WWW-Authenticate");
+    note_server(response, check);
+    fault_set(&fault, CAUSE_NO_SCHEME, ORIGIN_HTTP, response->status,
+        "offers %.20s, but answers its first message with %d and no challenge (\"%.60s\"): the "
+        "password was not used",
+        scheme, response->status, now != NULL ? now : "no WWW-Authenticate");
+    check_fail(check, &fault);
+}
+
 static void offer_run(struct session *session, struct check *check)
 {
     struct http_response response = {0};
@@ -221,6 +318,10 @@ static void offer_run(struct session *session, struct check *check)
     session->exchange_seen = response_shows_exchange(&response);
     judge_offer(
         &session->endpoint, &response, session->challenges, session->challenge_count, check);
+    int64_t server;
+    value = http_header(&response, "Date");
+    if (session->exchange_seen && value != NULL && http_date_parse(value, &server))
+        check_int(check, "clock.skew_s", server - clock_wall_us() / 1000000);
     if (check->outcome == OUTCOME_PASS && must_show_exchange(session) && !session->exchange_seen) {
         check_settle(check, OUTCOME_SKIPPED,
             "a web server answers, but nothing shows that it is Exchange: it gets no credentials");
@@ -264,19 +365,24 @@ void judge_health(
 {
     (void)endpoint;
     check_int(check, "health.status", response->status);
-    /* "200 OK<br/>ex1.contoso.test" */
-    const char *node = response->status == 200 ? text_find_nocase(response->body, "<br/>") : NULL;
-    if (node != NULL) {
-        node += strlen("<br/>");
-        size_t length = strcspn(node, "<> \t\r\n");
-        check_textn(check, "node", node, length < 255 ? length : 255);
-    }
-    if (response->status == 200)
-        check_settle(check, OUTCOME_PASS, "healthcheck.htm says 200 OK");
-    else
+    if (response->status != 200) {
         check_settle(check, OUTCOME_WARN,
             "healthcheck.htm answers %d: load balancers take this node out for this protocol",
             response->status);
+        return;
+    }
+    /* "200 OK<br/>ex1.contoso.test"; a portal answers 200, too */
+    if (text_find_nocase(response->body, "200 OK") == NULL) {
+        check_settle(check, OUTCOME_WARN,
+            "healthcheck.htm answers 200, but with a page that is not Exchange's");
+        return;
+    }
+    const char *node = text_find_nocase(response->body, "<br/>");
+    node = node != NULL ? node + strlen("<br/>") : "";
+    size_t length = strcspn(node, "<> \t\r\n");
+    if (length > 0)
+        check_textn(check, "node", node, length < 255 ? length : 255);
+    check_settle(check, OUTCOME_PASS, "healthcheck.htm says 200 OK");
 }
 
 static void health_run(struct session *session, struct check *check)

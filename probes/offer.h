@@ -19,10 +19,23 @@ void judge_offer(const struct endpoint *endpoint, const struct http_response *re
 void judge_health(
     const struct endpoint *endpoint, const struct http_response *response, struct check *check);
 
+/* FAIL: NO_SCHEME, with what the server offers. */
+void fail_no_scheme(struct session *session, struct check *check);
+/* FAIL: NO_SCHEME, for a 401 to our first message that brings no challenge to it. */
+void fail_no_challenge(
+    struct check *check, const char *scheme, const struct http_response *response);
+
 /* Headers that only Exchange (or what emulates it) sends. */
 bool response_shows_exchange(const struct http_response *response);
+/* What a refusal tells of the account, beyond its 401; false: nothing. */
+bool refusal_fault(const struct http_response *response, struct fault *ret_fault);
 /* What an HTTP status of Exchange or of what stands before it means, for a tired admin. */
 const char *status_meaning(int status);
+/* The fault of a status by which no service answers a logon that worked: HTTP_STATUS, REDIRECTED.
+ */
+void status_fault(const struct http_response *response, struct fault *ret_fault);
+/* MALFORMED: the body is in a coding that we never ask for, so it is not read (no bomb unpacks). */
+bool response_is_plain(const struct http_response *response, struct fault *fault);
 /* Facts every HTTP answer may bring: build, node, server; the probe must declare them. */
 void note_server(const struct http_response *response, struct check *check);
 /* For the fact arrays of probes that call note_server(). */

@@ -42,7 +42,8 @@ struct options {
     struct arena arena;
 };
 
-/* argv[1 …]; false with a fault whose text is the whole error line. */
+/* argv[1 …]; false with a fault whose text is the whole error line. options_done() in any
+ * case. */
 bool options_parse(int argc, char **argv, struct options *ret_options, struct fault *fault);
 void options_done(struct options *options);
 /* Usage of a command, from the same table that parses; COMMAND_HELP: of the program. */

@@ -128,12 +128,11 @@ static bool post_form(struct session *session, struct http_response *ret_respons
         .body_length = strlen(form),
         .credentials = true,
         .body_max = 256 * 1024};
-    *ret_sent = false;
-    bool ok = session_keep_http(session, fault);
-    if (ok) {
-        *ret_sent = true;
-        ok = http_exchange(session->http, &request, session_limit(session), ret_response, fault);
-    }
+    struct net_limit limit = session_limit(session);
+    bool begun =
+        session_keep_http(session, fault) && http_begin(session->http, &request, limit, fault);
+    bool ok = begun && http_finish(session->http, limit, ret_response, fault);
+    *ret_sent = begun;
     OPENSSL_cleanse(form, strlen(form));
     arena_done(&scratch);
     return ok;
@@ -147,12 +146,14 @@ static bool keep_cookies(struct session *session, const struct http_response *re
     return session->cookies != NULL && strstr(session->cookies, "cadata") != NULL;
 }
 
-static void tell_gate(struct session *session, struct check *check)
+/* Without the logon's cookies a redirect proves nothing: a portal redirects, too. */
+static void tell_gate(struct session *session, struct check *check, bool sent, bool has_cookies)
 {
-    if (check->outcome == OUTCOME_PASS || check->fault.cause == CAUSE_PASSWORD_EXPIRED)
+    if (check->outcome == OUTCOME_PASS && has_cookies)
         run_gate_tell(session, GATE_PROVED, check, NULL);
     else
-        run_gate_tell(session, GATE_DENIED, check, &check->fault);
+        run_gate_tell(session, sent ? gate_verdict_of(check->fault.cause) : GATE_NO_VERDICT, check,
+            &check->fault);
 }
 
 static void logon_run(struct session *session, struct check *check)
@@ -177,18 +178,20 @@ static void logon_run(struct session *session, struct check *check)
     check_text(check, "auth.account", session->settings->user);
     if (pass == GATE_PROVE)
         check_bool(check, "auth.prover", true);
-    if (!post_form(session, &response, &sent, &fault)) {
-        if (pass == GATE_PROVE)
-            run_gate_tell(session, sent ? GATE_UNANSWERED : GATE_NO_VERDICT, check, &fault);
+    bool has_cookies = false;
+    if (post_form(session, &response, &sent, &fault)) {
+        struct owa_location location = owa_classify(
+            &session->arena, http_header(&response, "Location"), session->endpoint.host);
+        has_cookies = keep_cookies(session, &response);
+        judge_owa_logon(&response, &location, has_cookies, check);
+    } else {
         check_fail(check, &fault);
-        return;
     }
-    struct owa_location location =
-        owa_classify(&session->arena, http_header(&response, "Location"), session->endpoint.host);
-    judge_owa_logon(&response, &location, keep_cookies(session, &response), check);
-    run_count_logon(session, check->fault.cause == CAUSE_LOGON_REFUSED);
+    if (sent)
+        run_count_logon(session, check->fault.cause == CAUSE_LOGON_REFUSED);
     if (pass == GATE_PROVE)
-        tell_gate(session, check);
+        tell_gate(session, check, sent, has_cookies);
+    session_trace(session, '*', "form: %s", check->summary);
     session->scheme = "forms";
     http_response_done(&response);
 }

@@ -4,9 +4,10 @@
 #include <string.h>
 
 #include "net/wire/text.h"
+#include "probes/name.h"
 #include "probes/probe.h"
 
-enum { SRV_TARGETS_MAX = 4, ROWS_MAX = 500 };
+enum { ROWS_MAX = 500 };
 
 /* ---- jobs ---- */
 
@@ -42,10 +43,21 @@ static bool same_text(const char *a, const char *b)
     return text_equal_nocase(a, b);
 }
 
+/* "/owa" and "/owa/" are one virtual directory. */
+static bool same_path(const char *a, const char *b)
+{
+    if (a == NULL || b == NULL)
+        return a == b;
+    size_t length = strlen(a), other = strlen(b);
+    length -= length > 1 && a[length - 1] == '/';
+    other -= other > 1 && b[other - 1] == '/';
+    return length == other && (text_starts_nocase(a, b) || text_starts_nocase(b, a));
+}
+
 static bool same_place(const struct endpoint *a, const struct endpoint *b)
 {
     return a->service == b->service && a->port == b->port && same_text(a->host, b->host) &&
-           same_text(a->address, b->address) && same_text(a->path, b->path) &&
+           same_text(a->address, b->address) && same_path(a->path, b->path) &&
            same_text(a->subject, b->subject);
 }
 
@@ -303,73 +315,37 @@ static void addresses_answered(
     }
 }
 
+/* RFC 2782: a target "." says that the service is not offered; nothing listens on port 0. */
+static bool srv_leads_somewhere(const struct dns_record *record, bool own_port)
+{
+    return record->target[0] != '\0' && (!own_port || record->port != 0);
+}
+
 static void srv_answered(struct plan *plan, const struct job *job, const struct name_answer *best)
 {
     struct endpoint endpoint = job->want;
-    if (best == NULL || !best->answer.ok || best->answer.records[0].target[0] == '\0') {
-        endpoint.host = job->name; /* a target "." says: this service is not offered (RFC 2782) */
-        row_add(plan, &endpoint, NULL, best);
-        return;
-    }
-    for (size_t i = 0; i < best->answer.count && i < SRV_TARGETS_MAX; i++) {
+    /* The directory's SRV records name the clear ports; we speak TLS: service_port(). */
+    bool own_port =
+        endpoint.service == SERVICE_AUTODISCOVER || endpoint.service == SERVICE_KERBEROS;
+    size_t count = best != NULL && best->answer.ok ? best->answer.count : 0, used = 0;
+    for (size_t i = 0; i < count && i < SRV_TARGETS_MAX; i++) {
         const struct dns_record *record = &best->answer.records[i];
-        /* The directory's SRV records name the clear ports; we speak TLS: service_port(). */
-        bool own_port =
-            job->want.service == SERVICE_AUTODISCOVER || job->want.service == SERVICE_KERBEROS;
-        want_service(plan, job->want.service, record->target, own_port ? record->port : 0,
-            SOURCE_DNS, job->want.candidate);
+        if (!srv_leads_somewhere(record, own_port))
+            continue;
+        want_service(plan, endpoint.service, record->target, own_port ? record->port : 0,
+            SOURCE_DNS, endpoint.candidate);
+        used++;
     }
-}
-
-static void record_text(
-    struct arena *arena, enum dns_type type, const struct dns_record *record, const char **ret_text)
-{
-    switch (type) {
-    case DNS_A:
-    case DNS_AAAA:
-        *ret_text = arena_strdup(arena, record->address.text);
-        return;
-    case DNS_CNAME:
-        *ret_text = arena_strdup(arena, record->target);
-        return;
-    case DNS_SRV:
-        *ret_text = arena_printf(arena, "%u %u %u %s", record->priority, record->weight,
-            record->port, record->target[0] != '\0' ? record->target : ".");
-        return;
-    case DNS_MX:
-        *ret_text = arena_printf(arena, "%u %s", record->priority, record->target);
-        return;
-    }
-}
-
-static void keep_lookup(struct survey *survey, const struct name_answer *answer)
-{
-    struct arena *arena = &survey->arena;
-    struct lookup *lookup = arena_alloc(arena, sizeof *lookup);
-    const char **records = arena_alloc(arena, (answer->answer.count + 1) * sizeof *records);
-    for (size_t i = 0; i < answer->answer.count; i++)
-        record_text(arena, answer->type, &answer->answer.records[i], &records[i]);
-    lookup->name = arena_strdup(arena, answer->name);
-    lookup->type = dns_type_str(answer->type);
-    lookup->resolver = arena_printf(arena, "%s:%u", answer->resolver.text, answer->resolver.port);
-    lookup->rcode = answer->answer.rcode;
-    lookup->records = records;
-    lookup->count = answer->answer.count;
-    lookup->ttl = answer->answer.ttl;
-    lookup->elapsed_us = answer->answer.elapsed_us;
-    if (!answer->answer.ok)
-        lookup->fault = answer->answer.fault;
-    struct lookup **end = &survey->lookups;
-    while (*end != NULL)
-        end = &(*end)->next;
-    *end = lookup;
+    endpoint.host = job->name;
+    if (used == 0)
+        row_add(plan, &endpoint, NULL, best);
 }
 
 void plan_answered_locked(struct plan *plan, struct job *job)
 {
     job->state = JOB_DONE;
     for (size_t i = 0; i < plan->resolver_count; i++)
-        keep_lookup(plan->survey, &job->answers[i]);
+        survey_keep_lookup(plan->survey, &job->answers[i]);
     const struct name_answer *best = best_answer(plan, job);
     switch (job->purpose) {
     case FOR_ADDRESS:

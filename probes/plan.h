@@ -16,6 +16,8 @@
 
 #include "probes/session.h"
 
+enum { SRV_TARGETS_MAX = 4 }; /* of one name: the first by RFC 2782; the rest is counted */
+
 enum job_kind { JOB_QUESTION, JOB_CHAIN };
 enum job_state { JOB_QUEUED, JOB_RUNNING, JOB_DONE };
 enum purpose { FOR_ADDRESS, FOR_SRV };

@@ -60,3 +60,14 @@ uint16_t service_port(enum service service)
 {
     return customs[service].port;
 }
+
+void warn_of_skew(struct check *check, const char *whose)
+{
+    enum { KERBEROS_SKEW_S = 300 };
+    int64_t skew = check_get_int(check, "clock.skew_s", 0);
+    int64_t size = skew < 0 ? -skew : skew;
+    if (check->outcome != OUTCOME_PASS || size <= KERBEROS_SKEW_S)
+        return;
+    check_settle(check, OUTCOME_WARN, "%s; but %s clock is %lld min %lld s %s ours", check->summary,
+        whose, (long long)(size / 60), (long long)(size % 60), skew < 0 ? "behind" : "ahead of");
+}

@@ -34,6 +34,10 @@ bool endpoint_is_directory(const struct endpoint *endpoint); /* ldap, gc */
 const char *service_path(enum service service);
 uint16_t service_port(enum service service);
 
+/* Kerberos tolerates five minutes (RFC 4120 5.5.1, Windows' default): a check that passed on a
+ * clock further away (clock.skew_s) only warns. `whose`: "the KDC's". */
+void warn_of_skew(struct check *check, const char *whose);
+
 #define FACT_END    \
     {               \
         .key = NULL \

@@ -36,11 +36,12 @@ static bool is_optional(const struct survey *survey, const struct chain *chain)
     return elsewhere;
 }
 
-/* What clients meet there before they go on: a bad certificate makes Outlook ask, all else is
- * silent. */
+/* What clients meet there before they go on: a bad certificate makes Outlook ask, a web site's page
+ * in place of Autodiscover's answer costs time and prompts (U06); all else is silent. */
 static void excuse(struct check *check)
 {
-    check->outcome = check->layer == LAYER_TLS ? OUTCOME_WARN : OUTCOME_SKIPPED;
+    bool met = check->layer == LAYER_TLS || check->fault.cause == CAUSE_NOT_EXCHANGE;
+    check->outcome = met ? OUTCOME_WARN : OUTCOME_SKIPPED;
     check->summary =
         arena_printf(&check->arena, "%s; clients go on to the next place", check->summary);
 }

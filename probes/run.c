@@ -35,10 +35,15 @@ struct run {
     int alive;
 };
 
-static atomic_int interrupt_fd = -1;
+enum { NO_RUN_YET = -1, NO_RUN_ANY_MORE = -2 };
+static atomic_int interrupt_fd = NO_RUN_YET;
+static atomic_bool interrupted; /* the run of interrupt_fd, or the one that is about to begin */
 
 void run_interrupt(void)
 {
+    if (atomic_load(&interrupt_fd) == NO_RUN_ANY_MORE)
+        return;
+    atomic_store(&interrupted, true);
     int fd = atomic_load(&interrupt_fd);
     if (fd >= 0)
         wake_raise(fd);
@@ -62,6 +67,14 @@ static bool wait_locked(struct run *run, struct deadline deadline)
         .tv_nsec = (long)(deadline.at_us % 1000000) * 1000};
     pthread_cond_timedwait(&run->changed, &run->lock, &at);
     return !deadline_passed(deadline);
+}
+
+/* A worker may see the end before survey_run() does. */
+static bool is_ending_locked(struct run *run)
+{
+    struct run_shared *shared = &run->shared;
+    shared->ending = shared->ending || atomic_load(&interrupted) || deadline_passed(run->deadline);
+    return shared->ending;
 }
 
 /* ---- chains ---- */
@@ -96,18 +109,40 @@ static void leave_gate(struct run *run, const struct session *session, const str
     pthread_mutex_unlock(&run->lock);
 }
 
+/* What the run's own deadline cut short is no failure of the server. */
+static void finish_check(const struct run *run, struct check *check, int64_t elapsed_us)
+{
+    struct fault fault;
+    if (check->elapsed_us == 0)
+        check->elapsed_us = elapsed_us;
+    if (check->outcome == OUTCOME_NOT_RUN) {
+        fault_set(&fault, CAUSE_INTERNAL, ORIGIN_EXREACH, 0, "the probe %s gave no verdict",
+            check->probe);
+        check_fail(check, &fault);
+    }
+    /* The deadline ends waits as an interrupt does. */
+    bool ended = check->fault.cause == CAUSE_INTERRUPTED && !atomic_load(&interrupted);
+    bool late = check->outcome == OUTCOME_FAIL && check->fault.cause == CAUSE_TIMEOUT;
+    if ((ended || late) && deadline_passed(run->deadline)) {
+        fault_set(&fault, CAUSE_NO_RETURN, ORIGIN_EXREACH, 0,
+            "did not return within %.1f s: the run's deadline passed (--deadline)",
+            (double)elapsed_us / 1e6);
+        check_fail(check, &fault);
+    }
+}
+
 static bool run_check(struct run *run, struct job *job, struct session *session,
     const struct probe *probe, const char *subject)
 {
     pthread_mutex_lock(&run->lock);
-    bool closed = run->shared.closed;
-    const struct check *by = closed ? NULL : chain_blocker(job->chain, probe->layer);
-    if (!closed && by == NULL) {
+    bool ending = is_ending_locked(run);
+    const struct check *by = ending ? NULL : chain_blocker(job->chain, probe->layer);
+    if (!ending && by == NULL) {
         job->at = probe->id;
         job->at_since_us = clock_monotonic_us();
     }
     pthread_mutex_unlock(&run->lock);
-    if (closed)
+    if (ending)
         return false;
     struct check *check =
         check_new(job->chain->id, probe->id, probe->title, probe->layer, subject, probe->facts);
@@ -122,15 +157,8 @@ static bool run_check(struct run *run, struct job *job, struct session *session,
     }
     int64_t begun = clock_monotonic_us();
     probe->run(session, check);
+    finish_check(run, check, clock_monotonic_us() - begun);
     leave_gate(run, session, check);
-    if (check->elapsed_us == 0)
-        check->elapsed_us = clock_monotonic_us() - begun;
-    if (check->outcome == OUTCOME_NOT_RUN) {
-        struct fault fault;
-        fault_set(
-            &fault, CAUSE_INTERNAL, ORIGIN_EXREACH, 0, "the probe %s gave no verdict", probe->id);
-        check_fail(check, &fault);
-    }
     return publish(run, job, check);
 }
 
@@ -196,6 +224,8 @@ static void spawn_locked(struct run *run)
 static void staff_locked(struct run *run)
 {
     int queued = 0;
+    if (is_ending_locked(run))
+        return;
     for (const struct job *job = run->shared.plan.jobs; job != NULL; job = job->next)
         queued += job->state == JOB_QUEUED;
     for (int missing = queued - run->idle; missing > 0; missing--)
@@ -220,7 +250,7 @@ static void *worker(void *argument)
 {
     struct run *run = argument;
     pthread_mutex_lock(&run->lock);
-    while (!run->shared.closed && !plan_finished_locked(&run->shared.plan)) {
+    while (!is_ending_locked(run) && !plan_finished_locked(&run->shared.plan)) {
         struct job *job = plan_next_locked(&run->shared.plan);
         if (job == NULL) {
             pthread_cond_wait(&run->work, &run->lock);
@@ -235,7 +265,7 @@ static void *worker(void *argument)
             break;
         if (job->kind == JOB_QUESTION)
             plan_answered_locked(&run->shared.plan, job);
-        else
+        else if (!is_ending_locked(run)) /* else it may have been left half-way: plan_close() */
             plan_chain_done_locked(&run->shared.plan, job);
         staff_locked(run);
         pthread_cond_broadcast(&run->changed); /* a question or a chain less to hope for */
@@ -341,6 +371,8 @@ bool survey_run(
     int64_t begun = clock_monotonic_us();
     plan_note_vantage(&run->shared.plan);
     atomic_store(&interrupt_fd, run->cancel_fd);
+    if (atomic_load(&interrupted)) /* nobody woke us for that */
+        wake_raise(run->cancel_fd);
 
     pthread_mutex_lock(&run->lock);
     plan_start_locked(&run->shared.plan);
@@ -351,12 +383,16 @@ bool survey_run(
         wake_raise(run->cancel_fd);
 
     pthread_mutex_lock(&run->lock);
+    run->shared.ending = true;
+    pthread_cond_broadcast(&run->changed);
+    pthread_cond_broadcast(&run->work);
     bool back = gather(run);
     run->shared.closed = true;
     pthread_cond_broadcast(&run->changed);
     pthread_cond_broadcast(&run->work);
     pthread_mutex_unlock(&run->lock);
-    atomic_store(&interrupt_fd, -1);
+    atomic_store(&interrupt_fd, NO_RUN_ANY_MORE);
+    atomic_store(&interrupted, false);
 
     plan_close(&run->shared.plan,
         survey->interrupted ? "interrupted" : "the run's deadline passed (--deadline)");
@@ -375,12 +411,15 @@ bool survey_run(
 struct run_shared *run_enter(struct run *run)
 {
     pthread_mutex_lock(&run->lock);
+    is_ending_locked(run);
     return &run->shared;
 }
 
 bool run_wait(struct run *run, struct deadline deadline)
 {
-    return wait_locked(run, deadline_earlier(deadline, run->deadline));
+    bool in_time = wait_locked(run, deadline_earlier(deadline, run->deadline));
+    is_ending_locked(run);
+    return in_time;
 }
 
 void run_leave(struct run *run, enum run_news news)

@@ -14,7 +14,7 @@ enum gate_pass run_gate(struct session *session, struct fault *ret_why, char ret
          * for. */
         bool hopes = (shared->settings->secret == NULL || !deadline_passed(patience)) &&
                      plan_hopes_locked(&shared->plan, &session->endpoint);
-        pass = shared->closed || deadline_passed(end) ? GATE_STOP : gate_ask(&shared->gate, hopes);
+        pass = shared->ending || deadline_passed(end) ? GATE_STOP : gate_ask(&shared->gate, hopes);
         if (pass != GATE_WAIT)
             break;
         run_wait(session->run, hopes && !deadline_passed(patience) ? patience : end);
@@ -110,7 +110,7 @@ bool run_ticket(struct session *session, const char *service, const char *host,
         ask_ticket(session, ticket, service, host, limit);
 
     run_enter(session->run);
-    while (!ticket->known && !shared->closed && run_wait(session->run, limit.deadline))
+    while (!ticket->known && !shared->ending && run_wait(session->run, limit.deadline))
         continue;
     bool ok = ticket->known && ticket->ok;
     if (!ticket->known)

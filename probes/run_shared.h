@@ -19,6 +19,7 @@ struct run_shared {
     struct ticket_list tickets;
     struct net_address kdc; /* whose TGT we have, once krb_ready */
     bool krb_ready;
+    bool ending; /* interrupted or out of time: nothing starts any more, nobody waits */
     bool closed; /* results that come from now on are dropped */
 };
 

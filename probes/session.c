@@ -81,6 +81,12 @@ size_t session_end_point(const struct session *session, const uint8_t **ret_end_
 {
     const struct tls_seen *seen =
         session->http != NULL ? http_tls(session->http) : &session->tls_seen;
+    /* A connection made anew shows its certificate only with its first request: the bindings in
+     * that request are those of the first. */
+    if (seen->end_point_length == 0) {
+        *ret_end_point = (const uint8_t *)session->first_end_point;
+        return session->first_end_point_length;
+    }
     *ret_end_point = seen->end_point;
     return seen->end_point_length;
 }

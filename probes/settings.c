@@ -7,7 +7,8 @@
 static bool in_domain(const char *host, const char *domain)
 {
     size_t host_length = strlen(host), domain_length = strlen(domain);
-    if (domain_length == 0 || host_length < domain_length)
+    /* A realm of one label would vouch for a whole top-level domain. */
+    if (host_length < domain_length || strchr(domain, '.') == NULL)
         return false;
     const char *tail = host + host_length - domain_length;
     return text_equal_nocase(tail, domain) && (tail == host || tail[-1] == '.');

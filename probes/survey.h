@@ -152,7 +152,8 @@ struct lookup {
     const char *const
         *records; /* "127.0.0.20", "0 0 443 mail.contoso.test": rdata as in zone files */
     size_t count;
-    uint32_t ttl; /* lowest of the answer */
+    size_t dropped; /* records of the answer that are not in `records`; not saved */
+    uint32_t ttl;   /* lowest of the answer */
     int64_t elapsed_us;
     struct fault fault;
     struct lookup *next;

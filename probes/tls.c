@@ -59,9 +59,10 @@ void judge_tls(const struct tls_seen *seen, const char *host, bool insecure,
     if (seen->not_tls)
         check_text(check, "tls.first_bytes", seen->first_bytes);
     note_certificate(seen, check);
-    /* What the certificate says explains more than how the connection then ended. */
+    /* What the certificate says explains more than how the connection then ended; with --insecure
+     * it cannot have been the certificate. */
     bool judged = seen->chain_count > 0 && tls_seen_fault(seen, host, &bad);
-    if (fault != NULL && !judged)
+    if (fault != NULL && (!judged || insecure))
         bad = *fault;
     if (judged && insecure && fault == NULL) {
         check_settle(

@@ -48,8 +48,7 @@ static void attach(
             continue;
         match_explain(scan, match, check);
         if (check_is_bad(check))
-            match_say(scan, match, "hence %s at %s:%u: %s", check->probe, chain->endpoint.host,
-                (unsigned)chain->endpoint.port, check->summary);
+            match_tell(scan, match, "hence ", chain, check);
     }
 }
 
@@ -74,8 +73,8 @@ static void tell_gated(struct diagnosis *diagnosis)
             count += check_is_gated(at->explained[i]) ? 1 : 0;
         if (count > 0)
             match_say(&diagnosis->scan, at,
-                "after that %d logon%s elsewhere %s not tried, so that the account is not locked",
-                count, count == 1 ? "" : "s", count == 1 ? "was" : "were");
+                "%d other logon%s not tried: %s fail, too, and may count towards a lock-out", count,
+                count == 1 ? " was" : "s were", count == 1 ? "it would" : "they would");
     }
 }
 
@@ -183,14 +182,48 @@ static void report_unexplained(
     match_cite(scan, scan_match(scan, key, component), chain, check);
 }
 
+/* The health page of a service that does not answer as it should: told with the service. */
+static bool follows_from_service(
+    struct diagnosis *diagnosis, const struct chain *chain, const struct check *check)
+{
+    const struct check *service = chain_cell(chain, check->layer);
+    if (strcmp(check->probe, "http.health") != 0 || !check_is_bad(service))
+        return false;
+    for (struct match *match = diagnosis->scan.matches; match != NULL; match = match->next) {
+        if (!match_cites(match, service) && !match_explains(match, service))
+            continue;
+        match_explain(&diagnosis->scan, match, check);
+        return true;
+    }
+    return false;
+}
+
 static void find_unexplained(struct diagnosis *diagnosis)
 {
     for (const struct chain *chain = diagnosis->survey->chains; chain != NULL;
          chain = chain->next) {
         for (const struct check *at = chain->checks; at != NULL; at = at->next) {
             if ((check_is_bad(at) || at->outcome == OUTCOME_ERROR) &&
-                !is_accounted_for(diagnosis, at))
+                !is_accounted_for(diagnosis, at) && !follows_from_service(diagnosis, chain, at))
                 report_unexplained(diagnosis, chain, at);
+        }
+    }
+}
+
+/* What our gate held back names the check it waits for; whatever found that one out explains it. */
+static void attach_gated(struct diagnosis *diagnosis)
+{
+    struct scan *scan = &diagnosis->scan;
+    for (const struct chain *chain = diagnosis->survey->chains; chain != NULL;
+         chain = chain->next) {
+        const struct check *at = chain_cell(chain, LAYER_AUTH);
+        for (struct match *match = scan->matches; at != NULL && match != NULL;
+             match = match->next) {
+            bool names = false;
+            for (size_t i = 0; i < match->check_count && !names; i++)
+                names = strstr(at->summary, match->checks[i]->id) != NULL;
+            if (names && check_is_gated(at) && !match_explains(match, at))
+                match_explain(scan, match, at);
         }
     }
 }
@@ -374,41 +407,6 @@ static void find_causes(struct diagnosis *diagnosis)
 /* ---- 4. findings ------------------------------------------------------------------------------
  */
 
-static const char *fix_value(
-    struct diagnosis *diagnosis, const struct match *match, const char *name, size_t length)
-{
-    const struct target *target = &diagnosis->survey->target;
-    const struct chain *first = survey_chain_of(diagnosis->survey, match->checks[0]);
-    const struct {
-        const char *name, *value;
-    } values[] = {
-        {"account", target->account},
-        {"address", target->address},
-        {"domain", target->domain},
-        {"host", first->endpoint.subject != NULL && strchr(first->endpoint.subject, '/') != NULL
-                     ? strchr(first->endpoint.subject, '/') + 1
-                     : first->endpoint.host},
-    };
-    for (size_t i = 0; i < sizeof values / sizeof values[0]; i++) {
-        if (strlen(values[i].name) == length && memcmp(values[i].name, name, length) == 0)
-            return values[i].value;
-    }
-    return NULL;
-}
-
-/* {account}, {address}, {domain} and {host} in the texts of a rule. */
-static const char *fill_in(struct diagnosis *diagnosis, const struct match *match, const char *text)
-{
-    struct arena *arena = diagnosis->scan.arena;
-    const char *open = strchr(text, '{');
-    const char *close = open != NULL ? strchr(open, '}') : NULL;
-    if (close == NULL)
-        return text;
-    const char *value = fix_value(diagnosis, match, open + 1, (size_t)(close - open - 1));
-    return arena_printf(arena, "%.*s%s%s", (int)(open - text), text, value != NULL ? value : "",
-        fill_in(diagnosis, match, close + 1));
-}
-
 static struct finding *make_finding(struct diagnosis *diagnosis, const struct judged *judged)
 {
     struct arena *arena = diagnosis->scan.arena;
@@ -435,7 +433,7 @@ static struct finding *make_finding(struct diagnosis *diagnosis, const struct ju
 
     const char **fix = arena_alloc(arena, RULE_TEXTS_MAX * sizeof *fix);
     for (size_t i = 0; i < RULE_TEXTS_MAX && match->rule->fix[i] != NULL; i++)
-        fix[finding->fix_count++] = fill_in(diagnosis, match, match->rule->fix[i]);
+        fix[finding->fix_count++] = match_fill(&diagnosis->scan, match, match->rule->fix[i]);
     finding->fix = fix;
     return finding;
 }
@@ -469,8 +467,9 @@ void survey_diagnose(struct survey *survey)
     profile_judge(survey, diagnosis.states);
     run_rules(&diagnosis);
     attach_all(&diagnosis);
-    tell_gated(&diagnosis);
     find_unexplained(&diagnosis);
+    attach_gated(&diagnosis);
+    tell_gated(&diagnosis);
     rank(&diagnosis);
     find_causes(&diagnosis);
     write_findings(&diagnosis);

@@ -185,7 +185,8 @@ static struct label make_label(struct frame *frame, const struct chain *chain)
     if (*address != '\0' && !is_usual_port(endpoint->service, endpoint->port))
         address = arena_printf(
             &frame->arena, "%s%s%s:%u", v6 ? "[" : "", address, v6 ? "]" : "", endpoint->port);
-    if (endpoint->subject != NULL)
+    /* a resolver has no name, and is told once */
+    if (endpoint->subject != NULL || strcmp(address, endpoint->host) == 0)
         address = "";
     const char *node = chain_node(chain);
     return (struct label){

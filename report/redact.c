@@ -30,6 +30,8 @@ static const struct {
     {"dns.cname", REDACT_HOST},
     {"dns.name", REDACT_HOST},
     {"http.back_end", REDACT_HOST},
+    {"http.title", REDACT_OBJECT},
+    {"http.via", REDACT_OBJECT},
     {"krb.realm", REDACT_DOMAIN},
     {"ldap.config_context", REDACT_OBJECT},
     {"ldap.dns_host", REDACT_HOST},

@@ -12,6 +12,7 @@ struct redact_word {
     enum redact_kind kind;
     const char *text, *token;
     size_t length;
+    bool whole; /* too short, or a word of ours: replaced only where it is the whole text */
 };
 
 static const char *const token_names[REDACT_KINDS] = {
@@ -74,9 +75,10 @@ static struct redact_word *add_word(
 
 void redact_learn(struct redact_words *words, enum redact_kind kind, const char *text)
 {
-    if (text != NULL && strlen(text) >= WORD_MIN && !is_ours(text) &&
-        find_word(words, text) == NULL)
-        add_word(words, kind, text);
+    if (text == NULL || *text == '\0' || find_word(words, text) != NULL)
+        return;
+    struct redact_word *word = add_word(words, kind, text);
+    word->whole = word->length < WORD_MIN || is_ours(text);
 }
 
 void redact_keep(struct redact_words *words, const char *build)
@@ -214,7 +216,7 @@ static const struct redact_word *word_at(const struct redact_words *words, const
 {
     for (size_t i = 0; i < words->count; i++) {
         const struct redact_word *word = words->list[i];
-        if (text_starts_nocase(at, word->text) && !is_alnum(at[word->length]))
+        if (!word->whole && text_starts_nocase(at, word->text) && !is_alnum(at[word->length]))
             return word;
     }
     return NULL;
@@ -223,6 +225,12 @@ static const struct redact_word *word_at(const struct redact_words *words, const
 /* One step: what begins at a border of words. Returns the bytes replaced, 0: none. */
 static size_t replace_at(struct redact_words *words, const char *at, struct text_buffer *out)
 {
+    /* the service labels of an SRV record tell nothing: _ldap._tcp.contoso.test */
+    size_t label = *at == '_' ? strcspn(at, ". ") : 0;
+    if (label > 0 && at[label] == '.') {
+        buffer_addn(out, at, label + 1);
+        return label + 1;
+    }
     const struct redact_word *word = word_at(words, at);
     size_t run = run_length(at);
     size_t v6 = v6_length(at);
@@ -255,6 +263,9 @@ const char *redact_text(struct redact_words *words, const char *text)
 {
     if (text == NULL || *text == '\0')
         return text;
+    const struct redact_word *all = find_word(words, text);
+    if (all != NULL)
+        return all->token;
     struct text_buffer out = {0};
     bool changed = false;
     for (size_t at = 0; text[at] != '\0';) {

@@ -32,7 +32,8 @@ struct redact_words {
 
 void redact_words_done(struct redact_words *words);
 
-/* Learns a word; NULL, too short and known ones are ignored. Case does not matter. */
+/* Learns a word; NULL, empty and known ones are ignored. Case does not matter. Very short ones and
+ * words that the report itself uses are replaced only where they are a whole text. */
 void redact_learn(struct redact_words *words, enum redact_kind kind, const char *text);
 void redact_keep(struct redact_words *words, const char *build);
 /* The longest words are to be found first: once, after all learning. */

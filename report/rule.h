@@ -68,15 +68,21 @@ struct match *scan_matchf(struct scan *scan, const char *format, ...) /* key and
     __attribute__((format(printf, 2, 3)))
 #endif
     ;
-/* Cites a check; its summary becomes evidence ("tls.handshake ews mail.contoso.test:443: …"). */
+/* Cites a check; its summary becomes evidence. */
 void match_cite(
     struct scan *scan, struct match *match, const struct chain *chain, const struct check *check);
+/* Its summary as evidence alone: "tls.handshake at mail.contoso.test:443 (192.0.2.1): …", with
+ * words before it. */
+void match_tell(struct scan *scan, struct match *match, const char *before,
+    const struct chain *chain, const struct check *check);
 /* One more sentence of evidence; the same sentence twice is one. */
 void match_say(struct scan *scan, struct match *match, const char *format, ...)
 #if defined(__GNUC__)
     __attribute__((format(printf, 3, 4)))
 #endif
     ;
+/* {account}, {user}, {address}, {domain} and {host} in the texts of a rule, filled in. */
+const char *match_fill(struct scan *scan, const struct match *match, const char *text);
 bool match_cites(const struct match *match, const struct check *check);
 void match_explain(struct scan *scan, struct match *match, const struct check *check);
 bool match_explains(const struct match *match, const struct check *check);
@@ -85,7 +91,7 @@ bool match_explains(const struct match *match, const struct check *check);
 bool check_is_good(const struct check *check);                  /* PASS or WARN */
 bool check_is_bad(const struct check *check);                   /* FAIL or WARN */
 bool check_failed(const struct check *check, enum cause cause); /* FAIL or WARN with this cause */
-/* Our side refused to log on there since the password is known to be refused. */
+/* Our side did not log on there since the password was refused, or may have been, elsewhere. */
 bool check_is_gated(const struct check *check);
 const struct chain *survey_chain_of(const struct survey *survey, const struct check *check);
 

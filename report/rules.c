@@ -11,8 +11,10 @@ static const struct rule_table {
     {rules_name, &rules_name_count},
     {rules_tcp, &rules_tcp_count},
     {rules_tls, &rules_tls_count},
+    {rules_account, &rules_account_count},
     {rules_auth, &rules_auth_count},
     {rules_directory, &rules_directory_count},
+    {rules_service, &rules_service_count},
     {rules_unexplained, &rules_unexplained_count},
 };
 

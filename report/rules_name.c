@@ -48,7 +48,56 @@ static void when_no_autodiscover(struct scan *scan)
     }
 }
 
-/* ---- N04 ---- */
+/* ---- N05 ---- */
+
+/* The names by which a domain's controllers are found. */
+static bool is_locator(const struct chain *chain)
+{
+    enum service service = chain->endpoint.service;
+    return (service == SERVICE_LDAP || service == SERVICE_GC || service == SERVICE_KERBEROS) &&
+           chain->endpoint.host[0] == '_';
+}
+
+/* "contoso.test" of "_ldap._tcp.dc._msdcs.contoso.test" */
+static const char *domain_of(const char *locator)
+{
+    const char *at = locator;
+    while (*at == '_' || text_starts_nocase(at, "dc._msdcs.")) {
+        const char *dot = strchr(at, '.');
+        if (dot == NULL)
+            break;
+        at = dot + 1;
+    }
+    return at;
+}
+
+/* A resolver that knows the domain's address, but not its controllers, is not the AD's. */
+static void say_resolver(struct scan *scan, struct match *match, const char *domain)
+{
+    for (const struct lookup *at = scan->survey->lookups; at != NULL; at = at->next) {
+        if (at->count > 0 && strcmp(at->type, "A") == 0 && text_equal_nocase(at->name, domain))
+            match_say(scan, match,
+                "the resolver %s knows %s (%s), but none of the records that domain controllers "
+                "register",
+                at->resolver, domain, at->records[0]);
+    }
+}
+
+static void when_no_locator(struct scan *scan)
+{
+    for (const struct chain *chain = scan->survey->chains; chain != NULL; chain = chain->next) {
+        const struct check *name = chain_cell(chain, LAYER_DNS);
+        if (!is_locator(chain) || !no_such_name(name))
+            continue;
+        const char *domain = domain_of(chain->endpoint.host);
+        struct match *match = scan_match(
+            scan, domain, arena_printf(scan->arena, "SRV records of the domain %s", domain));
+        match_cite(scan, match, chain, name);
+        say_resolver(scan, match, domain);
+    }
+}
+
+/* ---- N04 and N08 ---- */
 
 static bool connect_failed(const struct check *check)
 {
@@ -60,6 +109,50 @@ static bool connect_failed(const struct check *check)
 static bool same_address(const struct endpoint *a, const struct endpoint *b)
 {
     return a->address != NULL && b->address != NULL && strcmp(a->address, b->address) == 0;
+}
+
+/* As the probe saw it: in a redacted survey the address is a word. */
+static bool is_ipv6(const struct chain *chain)
+{
+    const struct check *connect = chain_cell(chain, LAYER_TCP);
+    return connect != NULL && check_get_bool(connect, "tcp.ipv6", false);
+}
+
+/* The path is missing, not one server: no IPv6 address of the name answers, an IPv4 one does. A
+ * refusal would be the server's own answer over IPv6. */
+static bool lacks_ipv6_path(const struct survey *survey, const struct chain *dead)
+{
+    const struct check *connect = chain_cell(dead, LAYER_TCP);
+    bool ipv4 = false;
+    if (!is_ipv6(dead) || !connect_failed(connect) ||
+        (connect->fault.cause != CAUSE_TIMEOUT && connect->fault.cause != CAUSE_UNREACHABLE))
+        return false;
+    for (const struct chain *at = survey->chains; at != NULL; at = at->next) {
+        if (strcmp(at->endpoint.host, dead->endpoint.host) != 0 ||
+            !check_is_good(chain_cell(at, LAYER_TCP)))
+            continue;
+        if (is_ipv6(at))
+            return false;
+        ipv4 = true;
+    }
+    return ipv4;
+}
+
+static void when_no_ipv6(struct scan *scan)
+{
+    for (const struct chain *chain = scan->survey->chains; chain != NULL; chain = chain->next) {
+        const char *host = chain->endpoint.host;
+        if (!lacks_ipv6_path(scan->survey, chain))
+            continue;
+        struct match *match = scan_match(scan, chain->endpoint.address, "");
+        if (*match->component == '\0')
+            match->component =
+                arena_printf(scan->arena, "IPv6 address %s of %s", chain->endpoint.address, host);
+        else if (strstr(match->component, host) == NULL)
+            match->component = arena_printf(scan->arena, "%s, %s", match->component, host);
+        match_cite(scan, match, chain, chain_cell(chain, LAYER_TCP));
+        match_say(scan, match, "over IPv4 %s answers", host);
+    }
 }
 
 /* The dead one is dead on every port we tried; another address of the name serves the same. */
@@ -84,7 +177,7 @@ static void when_stale_address(struct scan *scan)
     for (const struct chain *chain = scan->survey->chains; chain != NULL; chain = chain->next) {
         const struct check *connect = chain_cell(chain, LAYER_TCP);
         if (!connect_failed(connect) || chain->endpoint.address == NULL ||
-            !is_stale_address(scan->survey, chain))
+            !is_stale_address(scan->survey, chain) || lacks_ipv6_path(scan->survey, chain))
             continue;
         struct match *match = scan_match(scan, chain->endpoint.address,
             arena_printf(
@@ -141,6 +234,50 @@ const struct rule rules_name[] = {
         .fix = {"Remove the A/AAAA record of the dead address, or bring that server back.",
             "Behind a load balancer: take the node out of the pool and check its monitor."},
         .references = {"Microsoft: Load balancing in Exchange Server"},
+    },
+    {
+        .id = "N05",
+        .layer = LAYER_DNS,
+        .title = "The resolver does not know the domain's controllers",
+        .severity = SEVERITY_FAIL,
+        .when = when_no_locator,
+        .cause =
+            "Domain controllers, KDCs and global catalogues are found by SRV records, which they "
+            "register themselves in Active Directory's own DNS. The resolver asked says that there "
+            "are none: mostly it is the Internet's or the router's, or the zone was copied by hand "
+            "without them. Kerberos, LDAP and the address book do not work from here.",
+        .looks_like =
+            "NXDOMAIN (or no data) for _ldap._tcp.dc._msdcs.DOMAIN, _kerberos._tcp.DOMAIN or "
+            "_gc._tcp.DOMAIN, while A records of the same domain are answered. SERVFAIL or silence "
+            "is the resolver's own trouble.",
+        .fix = {"Let this host ask the domain controllers' DNS: set it as resolver, or forward the "
+                "zone {domain} and _msdcs.{domain} to it. Test: exreach --dns ADDRESS-OF-A-DC "
+                "{address}",
+            "If that DNS lacks them, too: on a domain controller nltest /dsregdns, or restart "
+            "Netlogon; check dcdiag /test:dns.",
+            "To go on without: --dc NAME-OF-A-DC"},
+        .references = {"[MS-ADTS] 6.3.2.3 SRV records registered by a DC", "RFC 2782 SRV records"},
+    },
+    {
+        .id = "N08",
+        .layer = LAYER_TCP,
+        .title = "The name has an IPv6 address that cannot be reached",
+        .severity = SEVERITY_WARN,
+        .when = when_no_ipv6,
+        .explains = stale_explains,
+        .cause =
+            "DNS publishes an AAAA record, and no connection comes about over IPv6; over IPv4 the "
+            "same name answers. Clients with IPv6 try that address first: some wait until it times "
+            "out before every connection, some never fall back.",
+        .looks_like =
+            "SYN to the IPv6 address without an answer, or no route to it; the IPv4 address of the "
+            "same name completes the handshake. A refusal (RST) would show that the path exists "
+            "and nothing listens on it.",
+        .fix = {"Remove the AAAA record of {host}, if the service is not meant to speak IPv6.",
+            "Else open the path: routing, the firewall's IPv6 rules for port 443, and a listener "
+            "on the load balancer's IPv6 address.",
+            "See it by hand: curl -6 -v https://{host}/ against curl -4 -v https://{host}/"},
+        .references = {"RFC 6724 default address selection", "RFC 8305 happy eyeballs"},
     },
 };
 

@@ -4,7 +4,13 @@
 #include <string.h>
 
 /* X509_V_ERR_… as tls.errors has them: "10@0" is code 10 at depth 0. */
-enum { NOT_YET_VALID = 9, HAS_EXPIRED = 10, HOSTNAME_MISMATCH = 62 };
+enum {
+    NOT_YET_VALID = 9,
+    HAS_EXPIRED = 10,
+    SELF_SIGNED_LEAF = 18,
+    SELF_SIGNED_IN_CHAIN = 19,
+    HOSTNAME_MISMATCH = 62
+};
 
 static bool has_error(const struct check *check, long code)
 {
@@ -94,6 +100,51 @@ static void when_misnamed(struct scan *scan)
     scan_certificates(scan, is_misnamed, say_names);
 }
 
+/* ---- S03 ---- */
+
+/* 20 and 21 alone (no issuer found) may as well be S04: the probe's cause decides. */
+static bool is_untrusted(const struct check *check)
+{
+    return check_failed(check, CAUSE_CERT_UNTRUSTED) ||
+           check_failed(check, CAUSE_CERT_SELF_SIGNED) || has_error(check, SELF_SIGNED_LEAF) ||
+           has_error(check, SELF_SIGNED_IN_CHAIN);
+}
+
+static void say_issuer(
+    struct scan *scan, struct match *match, const struct chain *chain, const struct check *check)
+{
+    (void)chain;
+    const char *subject = check_get_text(check, "tls.subject", NULL);
+    const char *issuer = check_get_text(check, "tls.issuer", NULL);
+    const struct fact *sent = check_fact(check, "tls.chain");
+    if (subject == NULL || issuer == NULL)
+        return;
+    match_say(scan, match, "the certificate %s was issued by %s; the server sent %d certificate%s",
+        subject, issuer, sent != NULL ? (int)sent->count : 1,
+        sent != NULL && sent->count > 1 ? "s" : "");
+    if (strcmp(subject, "CN=Microsoft Exchange") == 0)
+        match_say(scan, match,
+            "\"CN=Microsoft Exchange\" is the self-signed certificate of Exchange's set-up: it was "
+            "never replaced, or bound to IIS again");
+}
+
+static void when_untrusted(struct scan *scan)
+{
+    scan_certificates(scan, is_untrusted, say_issuer);
+}
+
+/* ---- S04 ---- */
+
+static bool is_incomplete(const struct check *check)
+{
+    return check_failed(check, CAUSE_CERT_INCOMPLETE);
+}
+
+static void when_incomplete(struct scan *scan)
+{
+    scan_certificates(scan, is_incomplete, say_issuer);
+}
+
 const struct rule rules_tls[] = {
     {
         .id = "S01",
@@ -109,7 +160,8 @@ const struct rule rules_tls[] = {
             "X509_V_ERR_CERT_HAS_EXPIRED (10) or X509_V_ERR_CERT_NOT_YET_VALID (9).",
         .fix = {"Renew the certificate: New-ExchangeCertificate -GenerateRequest, then "
                 "Import-ExchangeCertificate.",
-            "Bind it on every node: Enable-ExchangeCertificate -Thumbprint … -Services IIS, and on "
+            "Bind it on every node: Enable-ExchangeCertificate -Thumbprint THUMBPRINT -Services "
+            "IIS, and on "
             "the "
             "load balancer where TLS ends there.",
             "Check this host's clock against a time source."},
@@ -136,6 +188,55 @@ const struct rule rules_tls[] = {
                 "If it is a foreign certificate: the name resolves to the wrong host."},
         .references = {"RFC 6125 6.4 Matching the names",
             "RFC 5280 4.2.1.6 Subject Alternative Name"},
+    },
+    {
+        .id = "S03",
+        .layer = LAYER_TLS,
+        .title = "The certificate comes from an authority that this host does not trust",
+        .severity = SEVERITY_FAIL,
+        .when = when_untrusted,
+        .cause =
+            "The chain ends in a root that is not in this host's store: a private authority whose "
+            "root was never given to this host, a self-signed certificate, or a firewall that "
+            "opens TLS and signs anew. Domain members get a private root by policy; appliances and "
+            "Linux hosts do not.",
+        .looks_like =
+            "Verification ends with X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT (18), "
+            "SELF_SIGNED_CERT_IN_CHAIN (19) or UNABLE_TO_GET_ISSUER_CERT_LOCALLY (20) although the "
+            "chain is whole. A lone certificate that says where its issuer is to be had lacks an "
+            "intermediate: that is another fault.",
+        .fix = {"Compare the fingerprint with the one on the server (Get-ExchangeCertificate): "
+                "another one means something between here and there opens TLS.",
+            "Give the organisation's root to this host (update-ca-certificates, or the trusted "
+            "roots of the application), or to exreach alone: --ca FILE",
+            "A self-signed certificate: replace it by one of an authority that all clients trust, "
+            "and bind it with Enable-ExchangeCertificate -Services IIS."},
+        .references = {"RFC 5280 6.1 path validation",
+            "Microsoft: Certificates in Exchange Server"},
+    },
+    {
+        .id = "S04",
+        .layer = LAYER_TLS,
+        .title = "The server does not send the intermediate certificate",
+        .severity = SEVERITY_FAIL,
+        .when = when_incomplete,
+        .cause =
+            "The server sends its own certificate alone. Windows fetches a missing issuer from the "
+            "place the certificate names, so browsers and Outlook there see nothing wrong; Linux, "
+            "Java, telephones and appliances do not fetch it and refuse the connection.",
+        .looks_like =
+            "One certificate in the server's message, with an authorityInfoAccess extension, and "
+            "X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY (20). With the whole chain and an "
+            "unknown root it is the root that is missing.",
+        .fix = {"Import the intermediate into the computer's store \"Intermediate Certification "
+                "Authorities\" of every Exchange server (certlm.msc), then restart IIS; on a load "
+                "balancer put it behind the certificate in the chain file.",
+            "See what is sent: openssl s_client -connect {host}:443 -servername {host} -showcerts",
+            "Until then: --ca FILE with root and intermediate lets exreach go on."},
+        .references =
+            {"RFC 8446 4.4.2 the sender's certificate comes first, each certifies the one "
+             "before",
+                "RFC 5280 4.2.2.1 Authority Information Access"},
     },
 };
 

@@ -86,9 +86,71 @@ void match_cite(
         return;
     match->checks = grow(scan->arena, match->checks, match->check_count, sizeof check);
     match->checks[match->check_count++] = check;
-    /* Without service and address: the same words about one place are one sentence. */
-    match_say(scan, match, "%s at %s:%u: %s", check->probe, chain->endpoint.host,
-        (unsigned)chain->endpoint.port, check->summary);
+    match_tell(scan, match, "", chain, check);
+}
+
+/* "a, b" has it, as a whole. */
+static bool lists(const char *list, const char *address)
+{
+    size_t length = strlen(address);
+    for (const char *at = strstr(list, address); at != NULL; at = strstr(at + 1, address)) {
+        if ((at == list || at[-1] == ' ') && (at[length] == ',' || at[length] == '\0'))
+            return true;
+    }
+    return false;
+}
+
+/* One more address in the brackets of a sentence there is already; false: there is none such. */
+static bool add_address(
+    struct scan *scan, struct match *match, const char *head, const char *tail, const char *address)
+{
+    size_t head_length = strlen(head), tail_length = strlen(tail);
+    for (size_t i = 0; i < match->evidence_count; i++) {
+        const char *text = match->evidence[i];
+        size_t length = strlen(text);
+        if (length < head_length + tail_length || strncmp(text, head, head_length) != 0 ||
+            strcmp(text + length - tail_length, tail) != 0)
+            continue;
+        const char *list =
+            arena_strndup(scan->arena, text + head_length, length - head_length - tail_length);
+        if (!lists(list, address))
+            match->evidence[i] = arena_printf(scan->arena, "%s%s, %s%s", head, list, address, tail);
+        return true;
+    }
+    return false;
+}
+
+/* Without what survey_reconcile() adds: that clients go on is no part of what was seen. */
+static const char *words_of(struct scan *scan, const struct check *check)
+{
+    const char *end = strstr(check->summary, "; clients go on to the next place");
+    return end == NULL ? check->summary
+                       : arena_strndup(scan->arena, check->summary, (size_t)(end - check->summary));
+}
+
+/* "ews.version at mail.contoso.test:443 (192.0.2.1, 192.0.2.2): …": the same words about one place
+ * are one sentence. A name is asked of a resolver, at no port. */
+void match_tell(struct scan *scan, struct match *match, const char *before,
+    const struct chain *chain, const struct check *check)
+{
+    const struct endpoint *endpoint = &chain->endpoint;
+    const char *words = words_of(scan, check);
+    const char *resolver = check_get_text(check, "dns.resolver", NULL);
+    if (resolver != NULL) {
+        match_say(scan, match, "%s%s, asked of %s: %s", before, check->probe, resolver, words);
+        return;
+    }
+    const char *place = arena_printf(scan->arena, "%s%s at %s:%u", before, check->probe,
+        endpoint->host, (unsigned)endpoint->port);
+    const char *address = endpoint->address;
+    if (address == NULL || strcmp(address, endpoint->host) == 0 || strstr(words, address) != NULL) {
+        match_say(scan, match, "%s: %s", place, words);
+        return;
+    }
+    const char *head = arena_printf(scan->arena, "%s (", place);
+    const char *tail = arena_printf(scan->arena, "): %s", words);
+    if (!add_address(scan, match, head, tail, address))
+        match_say(scan, match, "%s%s%s", head, address, tail);
 }
 
 void match_explain(struct scan *scan, struct match *match, const struct check *check)
@@ -114,9 +176,11 @@ bool check_failed(const struct check *check, enum cause cause)
 
 bool check_is_gated(const struct check *check)
 {
-    static const char words[] = "the password was refused";
+    static const char refused[] = "the password was refused";
+    static const char open[] = "the password is not tried again";
     return check->outcome == OUTCOME_SKIPPED &&
-           strncmp(check->summary, words, sizeof words - 1) == 0;
+           (strncmp(check->summary, refused, sizeof refused - 1) == 0 ||
+               strncmp(check->summary, open, sizeof open - 1) == 0);
 }
 
 const struct chain *survey_chain_of(const struct survey *survey, const struct check *check)
@@ -128,4 +192,62 @@ const struct chain *survey_chain_of(const struct survey *survey, const struct ch
         }
     }
     return NULL;
+}
+
+/* ---- the words of a fix ---- */
+
+/* What cmdlets take as -Identity: sAMAccountName where the directory told it, else the name's own
+ * part, which mostly is the same. */
+static const char *user_name(struct scan *scan)
+{
+    for (const struct chain *chain = scan->survey->chains; chain != NULL; chain = chain->next) {
+        const struct check *account = chain_check(chain, "ldap.account");
+        const char *sam =
+            check_is_good(account) ? check_get_text(account, "account.sam", NULL) : NULL;
+        if (sam != NULL)
+            return sam;
+    }
+    const char *account = scan->survey->target.account;
+    const char *slash = strchr(account, '\\');
+    if (slash != NULL)
+        return slash + 1;
+    return arena_strndup(scan->arena, account, strcspn(account, "@"));
+}
+
+static const char *host_of(const struct scan *scan, const struct match *match)
+{
+    const struct endpoint *endpoint = &survey_chain_of(scan->survey, match->checks[0])->endpoint;
+    const char *slash = endpoint->subject != NULL ? strchr(endpoint->subject, '/') : NULL;
+    return slash != NULL ? slash + 1 : endpoint->host;
+}
+
+static const char *placeholder_value(
+    struct scan *scan, const struct match *match, const char *name, size_t length)
+{
+    const struct target *target = &scan->survey->target;
+    const struct {
+        const char *name, *value;
+    } values[] = {
+        {"account", target->account},
+        {"user", user_name(scan)},
+        {"address", target->address},
+        {"domain", target->domain},
+        {"host", host_of(scan, match)},
+    };
+    for (size_t i = 0; i < sizeof values / sizeof values[0]; i++) {
+        if (strlen(values[i].name) == length && memcmp(values[i].name, name, length) == 0)
+            return values[i].value;
+    }
+    return NULL;
+}
+
+const char *match_fill(struct scan *scan, const struct match *match, const char *text)
+{
+    const char *open = strchr(text, '{');
+    const char *close = open != NULL ? strchr(open, '}') : NULL;
+    if (close == NULL)
+        return text;
+    const char *value = placeholder_value(scan, match, open + 1, (size_t)(close - open - 1));
+    return arena_printf(scan->arena, "%.*s%s%s", (int)(open - text), text,
+        value != NULL ? value : "", match_fill(scan, match, close + 1));
 }

@@ -80,6 +80,16 @@ static bool cites(const struct finding *finding, const struct check *check)
     return false;
 }
 
+/* Our gate held the logon back because of a check that this finding cites. */
+static bool is_gated_by(const struct finding *finding, const struct check *check)
+{
+    for (size_t i = 0; check_is_gated(check) && i < finding->check_count; i++) {
+        if (strstr(check->summary, finding->checks[i]) != NULL)
+            return true;
+    }
+    return false;
+}
+
 /* "autodiscover, ews, owa (12 checks)", or NULL where it blocks nothing. */
 static const char *blocked_by(struct page *page, const struct finding *finding)
 {
@@ -88,7 +98,8 @@ static const char *blocked_by(struct page *page, const struct finding *finding)
     for (const struct chain *chain = page->survey->chains; chain != NULL; chain = chain->next) {
         const struct check *check = chain->checks;
         for (; check != NULL; check = check->next) {
-            if (check->blocked_by == NULL || !cites(finding, check->blocked_by))
+            if (check->blocked_by == NULL ||
+                !(cites(finding, check->blocked_by) || is_gated_by(finding, check->blocked_by)))
                 continue;
             services |= 1u << chain->endpoint.service;
             checks++;
@@ -293,9 +304,10 @@ static void put_counts(struct page *page)
             outcomes[check->outcome]++;
     }
     const char *text = arena_printf(&page->arena,
-        "%d finding%s, %d checks failed, %d blocked, %d not done because of our own trouble; "
+        "%d finding%s, %d check%s failed, %d blocked, %d not done because of our own trouble; "
         "%d logon%s sent, %d refused.",
-        findings, findings == 1 ? "" : "s", outcomes[OUTCOME_FAIL], outcomes[OUTCOME_BLOCKED],
+        findings, findings == 1 ? "" : "s", outcomes[OUTCOME_FAIL],
+        outcomes[OUTCOME_FAIL] == 1 ? "" : "s", outcomes[OUTCOME_BLOCKED],
         outcomes[OUTCOME_ERROR] + outcomes[OUTCOME_NOT_RUN], survey->logons_attempted,
         survey->logons_attempted == 1 ? "" : "s", survey->logons_refused);
     buffer_add(page->out, "\n");

@@ -4,7 +4,7 @@
  * Appends `udp MICROSECONDS` and `tcp MICROSECONDS` (each once: the first datagram socket, that is
  * DNS, and the first SYN) to the file that BENCH_FIRST_SYN names.
  */
-#define _GNU_SOURCE /* RTLD_NEXT */
+#define _DEFAULT_SOURCE /* clock_gettime, and connect() as ISO C can declare it */
 
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -16,6 +16,10 @@
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
+
+#ifndef RTLD_NEXT /* with _GNU_SOURCE only, which would change connect() */
+#define RTLD_NEXT ((void *)-1L)
+#endif
 
 static atomic_flag seen[2] = {ATOMIC_FLAG_INIT, ATOMIC_FLAG_INIT};
 

@@ -4,6 +4,7 @@
  *
  * A small program of its own, because Linux carries the peak memory of whoever called exec() over
  * to the new program: measured from Python, every program would seem as large as Python.
+ * BENCH_PRELOAD names a library for LD_PRELOAD of the command alone.
  */
 #define _DEFAULT_SOURCE 1 /* wait4 */
 
@@ -37,6 +38,9 @@ int main(int argc, char **argv)
     if (child < 0)
         return 3;
     if (child == 0) {
+        const char *preload = getenv("BENCH_PRELOAD");
+        if (preload != NULL)
+            setenv("LD_PRELOAD", preload, 1);
         execvp(argv[1], argv + 1);
         perror(argv[1]);
         _exit(127);

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """ldapsearch and exchangelib read what exreach reads: directory_clients.py LAB_DIR EXREACH, inside the lab."""
 import json
+import os
 import subprocess
 import sys
 import warnings
@@ -19,7 +20,8 @@ def same(what, ours, theirs):
 def exreach():
     result = subprocess.run(
         [EXREACH, "svc@contoso.test", "--dns", "127.0.0.10", "--ca", f"{DIR}/ca.pem", "--password-file",
-         f"{DIR}/password", "-f", "json"], capture_output=True, text=True, check=True)
+         f"{DIR}/password", "-f", "json"], capture_output=True, text=True, check=True,
+        env={name: value for name, value in os.environ.items() if name != "LD_PRELOAD"})
     return json.loads(result.stdout)
 
 
@@ -36,7 +38,6 @@ def ldapsearch(uri, *attributes):
 
 
 def mailbox_counts():
-    import os
     os.environ["REQUESTS_CA_BUNDLE"] = f"{DIR}/ca.pem"
     from exchangelib import Account, Configuration, Credentials, DELEGATE, NTLM
     with open(f"{DIR}/password", encoding="utf-8") as file:

@@ -16,6 +16,11 @@ void fixture_healthy(struct survey *survey);
  */
 void fixture_break(struct survey *survey, const char *fault);
 
+/* fixture_faults.c, called by the former: false: it is not one of those. */
+bool fixture_break_more(struct survey *survey, const char *fault);
+/* Skips all logons that pass: "the password was refused by WHO". */
+void fixture_gate(struct survey *survey, const char *who);
+
 struct check *fixture_check(struct survey *survey, const char *chain_id, const char *probe);
 
 /* Fails the check and blocks what comes after it in the row. */

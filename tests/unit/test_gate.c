@@ -117,6 +117,39 @@ static void test_patience(void **state)
         assert_int_equal(gate_patience_us(table[i].own_us), table[i].patience_us);
 }
 
+/* What a proof that was sent and not accepted means for the others: every cause is looked at. */
+static void test_verdicts(void **state)
+{
+    (void)state;
+    static const struct {
+        enum cause cause;
+        enum gate_verdict verdict;
+    } table[] = {
+        {CAUSE_PASSWORD_WRONG, GATE_DENIED},
+        {CAUSE_PASSWORD_EXPIRED, GATE_DENIED},
+        {CAUSE_LOGON_REFUSED, GATE_DENIED},
+        {CAUSE_ACCOUNT_LOCKED, GATE_DENIED},
+        {CAUSE_ACCOUNT_REVOKED, GATE_DENIED},
+        {CAUSE_CHANNEL_BINDING, GATE_NO_VERDICT},
+        {CAUSE_STRONG_AUTH_REQUIRED, GATE_NO_VERDICT},
+        {CAUSE_CLOCK_SKEW, GATE_NO_VERDICT},
+        {CAUSE_ENCRYPTION_TYPE, GATE_NO_VERDICT},
+        /* it may have been counted */
+        {CAUSE_TIMEOUT, GATE_UNANSWERED},
+        {CAUSE_RESET, GATE_UNANSWERED},
+        {CAUSE_CLOSED, GATE_UNANSWERED},
+        {CAUSE_HTTP_STATUS, GATE_UNANSWERED},
+        {CAUSE_LDAP_RESULT, GATE_UNANSWERED},
+        {CAUSE_INTERRUPTED, GATE_UNANSWERED},
+        {CAUSE_NONE, GATE_UNANSWERED},
+    };
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+        if (gate_verdict_of(table[i].cause) != table[i].verdict)
+            fail_msg("%s: %d", cause_str(table[i].cause), (int)gate_verdict_of(table[i].cause));
+        assert_int_equal(gate_cause_denies(table[i].cause), table[i].verdict == GATE_DENIED);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -124,6 +157,7 @@ int main(void)
         cmocka_unit_test(test_faultless_verdicts),
         cmocka_unit_test(test_long_names_are_cut),
         cmocka_unit_test(test_patience),
+        cmocka_unit_test(test_verdicts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -9,6 +9,7 @@
 #include "tests/unit/judged.h"
 #include "tests/unit/planned.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 /* How a plan grows while it runs, and what may start when. */
@@ -17,68 +18,68 @@
 #define DOMAIN       "autodiscover/contoso.test/192.0.2.2:443"
 #define REDIRECT     "autodiscover/autodiscover.contoso.test/192.0.2.1:80"
 
+static const struct {
+    const char *url, *id, *path; /* id NULL: no row */
+} discoveries[] = {
+    {"https://192.0.2.9/EWS/Exchange.asmx", "ews/192.0.2.9/192.0.2.9:443", "/EWS/Exchange.asmx"},
+    {"HTTPS://192.0.2.9:8443/a?b=c", "ews/192.0.2.9/192.0.2.9:8443", "/a?b=c"},
+    {"https://192.0.2.9", "ews/192.0.2.9/192.0.2.9:443", "/"},
+    {"https://192.0.2.9?x", "ews/192.0.2.9/192.0.2.9:443", "/"},
+    {"https://192.0.2.9.", "ews/192.0.2.9/192.0.2.9:443", "/"},
+    /* another domain is a row like any other; settings_trusts_host() keeps the password from it
+     */
+    {"https://mail.evil.test/ews", "ews/mail.evil.test/198.51.100.66:443", "/ews"},
+    {"http://192.0.2.9/EWS/Exchange.asmx", NULL, NULL},
+    {"/EWS/Exchange.asmx", NULL, NULL},
+    {"//192.0.2.9/EWS", NULL, NULL},
+    {"EWS/Exchange.asmx", NULL, NULL},
+    {"", NULL, NULL},
+    {"https://", NULL, NULL},
+    {"https:///EWS", NULL, NULL},
+    {"https:192.0.2.9/EWS", NULL, NULL},
+    {"ftp://192.0.2.9/", NULL, NULL},
+    {"file:///etc/passwd", NULL, NULL},
+    {"https://192.0.2.9:99999/", NULL, NULL},
+    {"https://192.0.2.9:65536/", NULL, NULL},
+    {"https://192.0.2.9:0/", NULL, NULL},
+    {"https://192.0.2.9:/", NULL, NULL},
+    {"https://192.0.2.9:-1/", NULL, NULL},
+    {"https://192.0.2.9:44x/", NULL, NULL},
+    {"https://192.0.2.9:18446744073709551617/", NULL, NULL},
+    /* user information would hide the host */
+    {"https://user@192.0.2.9/", NULL, NULL},
+    {"https://mail.contoso.test:443@192.0.2.9/", NULL, NULL},
+    {"https://mail.contoso.test:pass@192.0.2.9/", NULL, NULL},
+    {"https://ma il.contoso.test/", NULL, NULL},
+    {"https://192.0.2.9\\@evil/", NULL, NULL},
+    {"https://a..b/", NULL, NULL},
+    {"https://%31/", NULL, NULL},
+    /* what would become part of a request line */
+    {"https://192.0.2.9/a\r\nX-Evil: 1", NULL, NULL},
+    {"https://192.0.2.9/a b", NULL, NULL},
+    {"https://192.0.2.9/a\x7f", NULL, NULL},
+};
+
 /* ---- discoveries ---- */
 
 static void test_discoveries(void **state)
 {
     (void)state;
-    static const struct {
-        const char *url, *id, *path; /* id NULL: no row */
-    } table[] = {
-        {"https://192.0.2.9/EWS/Exchange.asmx", "ews/192.0.2.9/192.0.2.9:443",
-            "/EWS/Exchange.asmx"},
-        {"HTTPS://192.0.2.9:8443/a?b=c", "ews/192.0.2.9/192.0.2.9:8443", "/a?b=c"},
-        {"https://192.0.2.9", "ews/192.0.2.9/192.0.2.9:443", "/"},
-        {"https://192.0.2.9?x", "ews/192.0.2.9/192.0.2.9:443", "/"},
-        {"https://192.0.2.9.", "ews/192.0.2.9/192.0.2.9:443", "/"},
-        /* another domain is a row like any other; settings_trusts_host() keeps the password from it
-         */
-        {"https://mail.evil.test/ews", "ews/mail.evil.test/198.51.100.66:443", "/ews"},
-        {"http://192.0.2.9/EWS/Exchange.asmx", NULL, NULL},
-        {"/EWS/Exchange.asmx", NULL, NULL},
-        {"//192.0.2.9/EWS", NULL, NULL},
-        {"EWS/Exchange.asmx", NULL, NULL},
-        {"", NULL, NULL},
-        {"https://", NULL, NULL},
-        {"https:///EWS", NULL, NULL},
-        {"https:192.0.2.9/EWS", NULL, NULL},
-        {"ftp://192.0.2.9/", NULL, NULL},
-        {"file:///etc/passwd", NULL, NULL},
-        {"https://192.0.2.9:99999/", NULL, NULL},
-        {"https://192.0.2.9:65536/", NULL, NULL},
-        {"https://192.0.2.9:0/", NULL, NULL},
-        {"https://192.0.2.9:/", NULL, NULL},
-        {"https://192.0.2.9:-1/", NULL, NULL},
-        {"https://192.0.2.9:44x/", NULL, NULL},
-        {"https://192.0.2.9:18446744073709551617/", NULL, NULL},
-        /* user information would hide the host */
-        {"https://user@192.0.2.9/", NULL, NULL},
-        {"https://mail.contoso.test:443@192.0.2.9/", NULL, NULL},
-        {"https://mail.contoso.test:pass@192.0.2.9/", NULL, NULL},
-        {"https://ma il.contoso.test/", NULL, NULL},
-        {"https://192.0.2.9\\@evil/", NULL, NULL},
-        {"https://a..b/", NULL, NULL},
-        {"https://%31/", NULL, NULL},
-        /* what would become part of a request line */
-        {"https://192.0.2.9/a\r\nX-Evil: 1", NULL, NULL},
-        {"https://192.0.2.9/a b", NULL, NULL},
-        {"https://192.0.2.9/a\x7f", NULL, NULL},
-    };
-    for (size_t i = 0; i < COUNT(table); i++) {
+    for (size_t i = 0; i < COUNT(discoveries); i++) {
         struct planned planned;
         planned_init(&planned, "ews");
         planned.settings.detours[planned.settings.detour_count++] =
             (struct detour){"mail.contoso.test", 0, {"127.0.0.1", 1}}; /* else it were a question */
         planned_open(&planned);
         size_t rows = planned_rows(&planned);
-        planned_discover(&planned, SERVICE_EWS, table[i].url);
+        planned_discover(&planned, SERVICE_EWS, discoveries[i].url);
         if (planned_question(&planned, "mail.evil.test", DNS_A) != NULL)
             planned_answer(&planned, "mail.evil.test", DNS_A, "198.51.100.66");
-        if (planned_rows(&planned) - rows != (table[i].id != NULL))
-            fail_msg("%s: %zu rows more", table[i].url, planned_rows(&planned) - rows);
-        if (table[i].id != NULL)
-            assert_string_equal(
-                planned_assert_row(&planned, table[i].id)->endpoint.path, table[i].path);
+        if (planned_rows(&planned) - rows != (discoveries[i].id != NULL))
+            fail_msg("%s: %zu rows more", discoveries[i].url, planned_rows(&planned) - rows);
+        if (discoveries[i].id != NULL)
+            assert_string_equal(planned_assert_row(&planned, discoveries[i].id)->endpoint.path,
+                discoveries[i].path);
         planned_done(&planned);
     }
 }

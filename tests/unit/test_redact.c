@@ -125,6 +125,11 @@ static void test_words(void **state)
         {"[2001:db8::1]:443 at 12:30:00", "[address-4]:443 at 12:30:00"},
         {"300.1.1.1 1.2.3", "300.1.1.1 1.2.3"},
         {"xcontoso.test", "xcontoso.test"},
+        {"_ldap._tcp.contoso.test 0 100 389 dc.contoso.test",
+            "_ldap._tcp.domain-1 0 100 389 host-3"},
+        {"ab", "account-3"}, /* whole texts in any case, */
+        {"mail", "account-2"},
+        {"ab and mail", "ab and mail"}, /* in sentences they are words */
         {"auth.owa tls.handshake dns.name", "auth.owa tls.handshake dns.name"},
     };
     for (size_t i = 0; i < sizeof table / sizeof table[0]; i++)

@@ -62,27 +62,20 @@ static void forget_logon(struct auth_conn *auth)
     auth->mech = NULL;
 }
 
+bool auth_challenged(const struct auth_conn *auth)
+{
+    return auth->state != NULL && auth->mech->keeps;
+}
+
+void auth_forget(struct auth_conn *auth)
+{
+    forget_logon(auth);
+    auth->logged_in = false;
+}
+
 void auth_conn_done(struct auth_conn *auth)
 {
     forget_logon(auth);
-}
-
-void auth_offer(const struct config *config, enum vdir vdir, const struct request *request,
-    struct response *response)
-{
-    unsigned schemes = config->vdirs[vdir].schemes;
-    const char *host = request_header(request, "Host");
-    char realm[300];
-
-    if (schemes & SCHEME_NEGOTIATE)
-        response_header(response, "WWW-Authenticate", "Negotiate");
-    if (schemes & SCHEME_NTLM)
-        response_header(response, "WWW-Authenticate", "NTLM");
-    if (schemes & SCHEME_BASIC) {
-        snprintf(realm, sizeof realm, "Basic realm=\"%.*s\"", host ? (int)strcspn(host, ":\"") : 0,
-            host ? host : "");
-        response_header(response, "WWW-Authenticate", realm);
-    }
 }
 
 static void reject(struct auth_step *step, const char *reason)
@@ -167,6 +160,8 @@ static void judge_binding(enum ep ep, struct auth_step *step)
         reject(step, "wrong channel binding");
     else if (ep == EP_REQUIRE && binding != BINDING_RIGHT)
         reject(step, "no channel binding");
+    if (step->result == AUTH_REJECT)
+        buf_clear(&step->token); /* it would say that all is well */
 }
 
 static enum scheme split_authorization(const char *header, const char **ret_token)
@@ -198,6 +193,27 @@ static void send_token(struct response *response, enum scheme scheme, const stru
     buf_done(&value);
 }
 
+/* The offers of a virtual directory, as IIS orders them. Why Kerberos refused a ticket goes with
+ * the offer of Negotiate: a KRB-ERROR (RFC 4559, 4.1; RFC 4121, 4.1). */
+static void offer(unsigned schemes, const struct request *request, const struct buf *error,
+    struct response *response)
+{
+    const char *host = request_header(request, "Host");
+    char realm[300];
+
+    if ((schemes & SCHEME_NEGOTIATE) != 0 && error->len > 0)
+        send_token(response, SCHEME_NEGOTIATE, error);
+    else if (schemes & SCHEME_NEGOTIATE)
+        response_header(response, "WWW-Authenticate", "Negotiate");
+    if (schemes & SCHEME_NTLM)
+        response_header(response, "WWW-Authenticate", "NTLM");
+    if (schemes & SCHEME_BASIC) {
+        snprintf(realm, sizeof realm, "Basic realm=\"%.*s\"", host ? (int)strcspn(host, ":\"") : 0,
+            host ? host : "");
+        response_header(response, "WWW-Authenticate", realm);
+    }
+}
+
 static void answer(const struct auth_conn *auth, enum vdir vdir, const struct request *request,
     struct response *response, const struct auth_step *step)
 {
@@ -216,7 +232,7 @@ static void answer(const struct auth_conn *auth, enum vdir vdir, const struct re
         break;
     case AUTH_REJECT:
         response->status = 401;
-        auth_offer(auth->config, vdir, request, response);
+        offer(auth->config->vdirs[vdir].schemes, request, &step->token, response);
         break;
     case AUTH_BROKEN:
         response->status = 500;

@@ -70,15 +70,16 @@ void auth_conn_init(
     struct auth_conn *auth, const struct config *config, const struct node *node, SSL *ssl);
 void auth_conn_done(struct auth_conn *auth);
 
+/* A challenge was sent over this connection, and its answer has to come over it: NTLM. */
+bool auth_challenged(const struct auth_conn *auth);
+/* As if this were another connection. */
+void auth_forget(struct auth_conn *auth);
+
 /* Authenticates one request for a virtual directory. AUTH_ACCEPT fills ret_step->who; anything
  * else has filled `response` with the 401 (or 500) to send. Headers that go with the answer of an
  * accepted request are in `response` already. */
 enum auth_result auth_request(struct auth_conn *auth, enum vdir vdir, const struct request *request,
     struct response *response, struct auth_step *ret_step);
-/* Adds the offers of a virtual directory, as IIS orders them. */
-void auth_offer(const struct config *config, enum vdir vdir, const struct request *request,
-    struct response *response);
-
 extern const struct auth_mech auth_ntlm;
 extern const struct auth_mech auth_spnego_ntlm;
 extern const struct auth_mech auth_gss;

@@ -439,10 +439,18 @@ def exchangelib_by_server_name(lab):
     contains(repr(account.protocol.resolve_names(["hidden"])), "ErrorNameResolutionNoResults")
 
 
+def ask_the_labs_name_server(lab):
+    """exchangelib asks DNS itself; without namespaces the system's resolver does not know the lab."""
+    from exchangelib.autodiscover.discovery.base import BaseAutodiscovery
+
+    BaseAutodiscovery.DNS_RESOLVER_ATTRS = {"nameservers": [lab.facts["dns"]]}
+
+
 @check
 def exchangelib_by_autodiscover(lab):
     from exchangelib import Account, Credentials
 
+    ask_the_labs_name_server(lab)
     account = Account("svc@contoso.test", credentials=Credentials("CONTOSO\\svc", lab.password), autodiscover=True)
     same(account.protocol.service_endpoint, EWS)
     same(read_folders(account)[0], ("Inbox", 2, 2))
@@ -453,6 +461,7 @@ def exchangelib_by_soap_autodiscover(lab):
     from exchangelib import Credentials
     from exchangelib.autodiscover.discovery.soap import SoapAutodiscovery
 
+    ask_the_labs_name_server(lab)
     credentials = Credentials("CONTOSO\\svc", lab.password)
     _, protocol = SoapAutodiscovery(email="svc@contoso.test", credentials=credentials).discover()
     same(protocol.service_endpoint, EWS)

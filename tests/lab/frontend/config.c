@@ -54,6 +54,63 @@ static bool set_node(struct config *config, char *value)
     return true;
 }
 
+static bool set_website(struct config *config, char *value)
+{
+    struct node *node = &config->nodes[config->node_count];
+    const char *name = next_word(&value);
+    const char *address = next_word(&value);
+    const char *certificate = next_word(&value);
+
+    if (config->node_count == NODE_MAX || *certificate == '\0' || *value == '\0')
+        return false;
+    node->website = true;
+    copy_text(node->name, sizeof node->name, name);
+    copy_text(node->address, sizeof node->address, address);
+    copy_text(node->certificate, sizeof node->certificate, certificate);
+    copy_text(node->key, sizeof node->key, value);
+    config->node_count++;
+    return true;
+}
+
+static bool set_silent(struct config *config, char *value)
+{
+    if (config->silent_count == SILENT_MAX || *value == '\0')
+        return false;
+    copy_text(config->silent[config->silent_count++], sizeof config->silent[0], value);
+    return true;
+}
+
+static bool set_health(struct config *config, char *value)
+{
+    struct health_rule *rule = &config->health[config->health_count];
+    const char *node = next_word(&value);
+    int vdir = vdir_by_name(next_word(&value));
+
+    if (config->health_count == HEALTH_MAX || vdir < 0)
+        return false;
+    copy_text(rule->node, sizeof rule->node, node);
+    rule->vdir = (enum vdir)vdir;
+    rule->status = strcmp(value, "closed") == 0 ? 0 : atoi(value);
+    config->health_count++;
+    return rule->status > 0 || strcmp(value, "closed") == 0;
+}
+
+static bool set_logon_format(struct config *config, char *value)
+{
+    static const char *const names[] = {[FORMAT_ANY] = "any",
+        [FORMAT_USER] = "user",
+        [FORMAT_DOMAIN] = "domain",
+        [FORMAT_UPN] = "upn"};
+
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (strcmp(names[i], value) == 0) {
+            config->owa_logon_format = (enum logon_format)i;
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool set_extended_protection(struct config *config, char *value)
 {
     const char *path = next_word(&value);
@@ -115,6 +172,9 @@ static bool set_fault(struct config *config, char *value)
 
 static const struct key keys[] = {
     {"node", 0, 0, set_node},
+    {"website", 0, 0, set_website},
+    {"silent", 0, 0, set_silent},
+    {"health", 0, 0, set_health},
     {TEXT(certificate)},
     {TEXT(key)},
     {TEXT(chain)},
@@ -131,6 +191,8 @@ static const struct key keys[] = {
     {TEXT(http_redirect)},
     {TEXT(log)},
     {TEXT(owa_default_domain)},
+    {TEXT(ews_only_agent)},
+    {"owa_logon_format", 0, 0, set_logon_format},
     {"owa_ask_language", 0, 0, set_ask_language},
     {"deny_visible", 0, 0, set_deny_visible},
     {"idle_seconds", 0, 0, set_idle},

@@ -145,17 +145,40 @@ static void log_call(
     });
 }
 
+/* A load balancer that does not keep a client's requests together: this one reaches another node,
+ * which knows nothing of the challenge. */
+static void move_elsewhere(struct connection *connection, struct call *call)
+{
+    const struct config *config = connection->config;
+
+    if (!auth_challenged(&connection->auth) ||
+        fault_find(&config->faults, FAULT_NTLM_MOVED, call->node->name) == NULL)
+        return;
+    auth_forget(&connection->auth);
+    for (size_t i = 0; i < config->node_count; i++) {
+        if (&config->nodes[i] != connection->node && !config->nodes[i].website) {
+            call->node = &config->nodes[i];
+            return;
+        }
+    }
+}
+
 static void serve(struct connection *connection, struct call *call, struct auth_step *step)
 {
+    bool foreign = foreign_node(call);
     int status = 0;
 
-    call->route = connection->tls ? route_find(call->request->path) : NULL;
+    call->route = connection->tls && !foreign ? route_find(call->request->path) : NULL;
     call->credentials = request_header(call->request, "Authorization") != NULL;
-    common_headers(call);
+    move_elsewhere(connection, call);
+    if (!foreign)
+        common_headers(call);
     if (call->route == NULL || !call->route->stream)
         status = http_read_body(&connection->http, call->request, clock_ms() + REQUEST_MS);
     if (status != 0)
         refuse(call, status > 0 ? status : 400);
+    else if (foreign)
+        foreign_page(call, connection->tls);
     else if (!connection->tls)
         serve_clear(call);
     else if (call->route == NULL)
@@ -165,6 +188,14 @@ static void serve(struct connection *connection, struct call *call, struct auth_
     /* A body nobody has read would be taken for the next request. */
     if (!call->request->body_read && (call->request->content_length > 0 || call->request->chunked))
         call->response->close = true;
+}
+
+/* Without a word of warning: the answer has no `Connection: close`. */
+static bool ends_after_challenge(const struct connection *connection)
+{
+    return auth_challenged(&connection->auth) &&
+           fault_find(&connection->config->faults, FAULT_NTLM_CLOSED, connection->node->name) !=
+               NULL;
 }
 
 bool dispatch_one(struct connection *connection)
@@ -193,7 +224,7 @@ bool dispatch_one(struct connection *connection)
         log_call(connection, &call, &step);
         goes_on = !response.sent &&
                   http_write(&connection->http, &request, &response, clock_ms() + REQUEST_MS);
-        goes_on = goes_on && !response.close;
+        goes_on = goes_on && !response.close && !ends_after_challenge(connection);
     }
     buf_done(&step.token);
     request_done(&request);

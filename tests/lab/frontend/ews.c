@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #define NS_MESSAGES "http://schemas.microsoft.com/exchange/services/2006/messages"
 #define NS_TYPES    "http://schemas.microsoft.com/exchange/services/2006/types"
@@ -179,10 +180,23 @@ static void serve_soap(struct call *call, const struct xml_node *document)
         run_operation(call, operation, body->first);
 }
 
+/* EwsApplicationAccessPolicy: who is not on the list of applications is turned away after logon. */
+static bool agent_may(const struct call *call)
+{
+    const char *agent = request_header(call->request, "User-Agent");
+    const char *only = call->config->ews_only_agent;
+
+    return *only == '\0' || (agent != NULL && strncasecmp(agent, only, strlen(only)) == 0);
+}
+
 void ews_service(struct call *call)
 {
     struct xml_node *document;
 
+    if (!agent_may(call)) {
+        call->response->status = 403;
+        return;
+    }
     response_header(call->response, "Cache-Control", "private");
     response_header(call->response, "X-AspNet-Version", "4.0.30319");
     if (strcmp(call->request->method, "POST") != 0) {

@@ -7,6 +7,10 @@
 static const struct fault_def faults[] = {
     {"N04", FAULT_NODE_CLOSED, "ex2", "the second node is dead, its address still in DNS"},
     {"T01", FAULT_SYN_IGNORED, NULL, "a firewall drops every SYN to port 443"},
+    {"T02", FAULT_SNI_RESET, NULL, "a firewall resets TLS handshakes that ask for the mail name"},
+    {"T04", FAULT_PORTAL, NULL, "a portal answers every request with its login page"},
+    {"ntlm-closed", FAULT_NTLM_CLOSED, NULL, "the connection ends after an NTLM challenge"},
+    {"ntlm-moved", FAULT_NTLM_MOVED, NULL, "the answer to an NTLM challenge reaches another node"},
 };
 
 bool fault_switch_on(struct fault_set *set, const char *id)

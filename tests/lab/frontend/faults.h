@@ -1,5 +1,6 @@
-/* The faults that the front end itself plays. Ids are those of the failure catalogue; what a
- * certificate or a change in the directory can break needs no switch here. */
+/* The faults that the front end itself plays. Ids are those of the failure catalogue, or
+ * words for what it does not number; what a certificate or a change in the directory can break
+ * needs no switch here. */
 #ifndef FRONTEND_FAULTS_H
 #define FRONTEND_FAULTS_H
 
@@ -10,6 +11,10 @@
 enum fault_kind {
     FAULT_NODE_CLOSED, /* the node's ports are not open */
     FAULT_SYN_IGNORED, /* port 443 answers no SYN */
+    FAULT_SNI_RESET,   /* a ClientHello that asks for external_name is answered with a reset */
+    FAULT_PORTAL,      /* a portal's page in place of everything */
+    FAULT_NTLM_CLOSED, /* the connection ends after an NTLM challenge */
+    FAULT_NTLM_MOVED,  /* the answer to an NTLM challenge reaches another node */
     FAULT_KIND_COUNT
 };
 

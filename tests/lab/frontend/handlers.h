@@ -36,6 +36,11 @@ void root_redirect(struct call *call);
 /* What a healthy GET shows where the protocol behind the path is not emulated. */
 void stub_page(struct call *call);
 
+/* A node that is no Exchange, or something on the way that answers in its place. */
+bool foreign_node(const struct call *call);
+/* What such a thing says to any request. */
+void foreign_page(struct call *call, bool tls);
+
 /* Answers of IIS itself. */
 void iis_not_found(struct call *call);
 void iis_error(struct call *call, int status, const char *title, const char *text);

@@ -230,6 +230,25 @@ static void conclude(struct call *call, enum logon logon, const char *destinatio
     buf_done(&location);
 }
 
+/* A name in another form than the LogonFormat of the virtual directory is not even tried. */
+static bool format_fits(enum logon_format format, const char *name)
+{
+    bool domain = strchr(name, '\\') != NULL;
+    bool upn = strchr(name, '@') != NULL;
+
+    switch (format) {
+    case FORMAT_ANY:
+        return true;
+    case FORMAT_USER:
+        return !domain && !upn;
+    case FORMAT_DOMAIN:
+        return domain;
+    case FORMAT_UPN:
+        return upn;
+    }
+    return false;
+}
+
 void owa_login(struct call *call)
 {
     const char *form = buf_text(&call->request->body);
@@ -243,6 +262,10 @@ void owa_login(struct call *call)
     copy_text(call->form_user, sizeof call->form_user, buf_text(&user));
     if (strcmp(call->request->method, "POST") != 0 || user.len == 0) {
         owa_redirect_to_logon(call, destination.data, REASON_NONE);
+    } else if (!format_fits(call->config->owa_logon_format, user.data)) {
+        call->credentials = true;
+        call->note = "not the logon format";
+        owa_redirect_to_logon(call, destination.data, REASON_BAD_CREDENTIALS);
     } else {
         call->credentials = true;
         conclude(call,

@@ -2,10 +2,31 @@
 #include "handlers.h"
 
 #include <string.h>
+#include <strings.h>
+
+/* The page is there only while its component is active. Without it http.sys answers, or the
+ * connection is closed. True: so it is. */
+static bool health_is_down(struct call *call)
+{
+    for (size_t i = 0; i < call->config->health_count; i++) {
+        const struct health_rule *rule = &call->config->health[i];
+
+        if (rule->vdir != call->route->vdir || strcasecmp(rule->node, call->node->netbios) != 0)
+            continue;
+        if (rule->status == 0)
+            call->response->sent = true;
+        else
+            iis_error(call, rule->status, "Service Unavailable", "The service is unavailable.");
+        return true;
+    }
+    return false;
+}
 
 /* "200 OK" and the node's name; no logon. */
 void health_page(struct call *call)
 {
+    if (health_is_down(call))
+        return;
     response_header(call->response, "Content-Type", "text/html");
     buf_fmt(&call->response->body, "200 OK<br/>%s", call->node->name);
 }

@@ -7,6 +7,7 @@
 #include "tls.h"
 
 #include <errno.h>
+#include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <pthread.h>
@@ -40,7 +41,7 @@ struct server {
     SSL_CTX *contexts[NODE_MAX];
     struct listener listeners[NODE_MAX * PORTS];
     size_t listener_count;
-    struct silent_port silent[NODE_MAX];
+    struct silent_port silent[NODE_MAX + SILENT_MAX];
     size_t silent_count;
     int stop_event;
     pthread_mutex_t lock; /* of what follows */
@@ -190,6 +191,14 @@ static bool start_listener(struct server *server, const struct node *node, bool 
     return true;
 }
 
+static bool start_silent(struct server *server, const char *address)
+{
+    if (!silent_open(address, 443, &server->silent[server->silent_count]))
+        return false;
+    server->silent_count++;
+    return true;
+}
+
 static bool start_node(struct server *server, const struct node *node)
 {
     const struct fault_set *faults = &server->config->faults;
@@ -200,9 +209,35 @@ static bool start_node(struct server *server, const struct node *node)
         return false;
     if (fault_find(faults, FAULT_SYN_IGNORED, node->name) == NULL)
         return start_listener(server, node, true);
-    if (!silent_open(node->address, 443, &server->silent[server->silent_count]))
+    return start_silent(server, node->address);
+}
+
+/* The addresses that are there only to be silent. One that this machine does not have, as without
+ * IPv6, gives no answer either. */
+static bool start_silent_ones(struct server *server, char *ret_error, size_t error_size)
+{
+    for (size_t i = 0; i < server->config->silent_count; i++) {
+        const char *address = server->config->silent[i];
+
+        if (start_silent(server, address) || errno == EADDRNOTAVAIL || errno == EAFNOSUPPORT)
+            continue;
+        snprintf(ret_error, error_size, "cannot be silent on %s: %s", address, strerror(errno));
         return false;
-    server->silent_count++;
+    }
+    return true;
+}
+
+static bool start_nodes(struct server *server, char *ret_error, size_t error_size)
+{
+    for (size_t i = 0; i < server->config->node_count; i++) {
+        const struct node *node = &server->config->nodes[i];
+
+        if (start_node(server, node))
+            continue;
+        snprintf(ret_error, error_size, "%s: cannot listen on %s: %s", node->name, node->address,
+            strerror(errno));
+        return false;
+    }
     return true;
 }
 
@@ -223,15 +258,11 @@ struct server *server_start(const struct config *config, char *ret_error, size_t
             return NULL;
         }
     }
-    for (size_t i = 0; i < config->node_count; i++) {
-        if (start_node(server, &config->nodes[i]))
-            continue;
-        snprintf(ret_error, error_size, "%s: cannot listen on %s: %s", config->nodes[i].name,
-            config->nodes[i].address, strerror(errno));
-        server_stop(server);
-        return NULL;
-    }
-    return server;
+    if (start_nodes(server, ret_error, error_size) &&
+        start_silent_ones(server, ret_error, error_size))
+        return server;
+    server_stop(server);
+    return NULL;
 }
 
 static void stop_listeners(struct server *server)

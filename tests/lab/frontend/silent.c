@@ -12,15 +12,18 @@ enum { PROOF_MS = 300 };
 /* 1: connected; 0: no answer within the time, which is what is wanted; -1: another error. */
 static int fill_one(const char *address, int port, int *ret_fd)
 {
-    struct sockaddr_in to;
+    struct socket_name to;
     struct pollfd item = {.events = POLLOUT};
     int error = 0;
     socklen_t size = sizeof error;
 
-    *ret_fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (*ret_fd < 0 || !socket_address(address, port, &to))
+    *ret_fd = -1;
+    if (!socket_address(address, port, &to))
         return -1;
-    if (connect(*ret_fd, (struct sockaddr *)&to, sizeof to) != 0 && errno != EINPROGRESS)
+    *ret_fd = socket(to.data.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (*ret_fd < 0)
+        return -1;
+    if (connect(*ret_fd, (struct sockaddr *)&to.data, to.size) != 0 && errno != EINPROGRESS)
         return -1;
     item.fd = *ret_fd;
     if (poll(&item, 1, PROOF_MS) == 0)

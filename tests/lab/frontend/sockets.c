@@ -2,19 +2,30 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <netinet/in.h>
 #include <stdint.h>
-#include <sys/socket.h>
+#include <string.h>
 #include <unistd.h>
 
-bool socket_address(const char *address, int port, struct sockaddr_in *ret_address)
+bool socket_address(const char *address, int port, struct socket_name *ret_name)
 {
-    *ret_address = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
-    return inet_pton(AF_INET, address, &ret_address->sin_addr) == 1;
+    struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
+    struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_port = htons((uint16_t)port)};
+
+    *ret_name = (struct socket_name){0};
+    if (inet_pton(AF_INET, address, &v4.sin_addr) == 1) {
+        ret_name->size = sizeof v4;
+        memcpy(&ret_name->data, &v4, sizeof v4);
+    } else if (inet_pton(AF_INET6, address, &v6.sin6_addr) == 1) {
+        ret_name->size = sizeof v6;
+        memcpy(&ret_name->data, &v6, sizeof v6);
+    }
+    return ret_name->size > 0;
 }
 
 int socket_listen(const char *address, int port, int backlog)
 {
-    struct sockaddr_in name;
+    struct socket_name name;
     int one = 1;
     int kept;
     int fd;
@@ -23,11 +34,11 @@ int socket_listen(const char *address, int port, int backlog)
         errno = EINVAL;
         return -1;
     }
-    fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    fd = socket(name.data.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0)
         return -1;
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
-    if (bind(fd, (struct sockaddr *)&name, sizeof name) == 0 && listen(fd, backlog) == 0)
+    if (bind(fd, (struct sockaddr *)&name.data, name.size) == 0 && listen(fd, backlog) == 0)
         return fd;
     kept = errno;
     close(fd);

@@ -6,7 +6,8 @@
 
 #include <openssl/ssl.h>
 
-/* NULL with a line in `ret_error` if certificate, key or chain do not load. */
+/* The node's own certificate, or the common one. NULL with a line in `ret_error` if certificate,
+ * key or chain do not load. */
 SSL_CTX *tls_context(
     const struct config *config, const struct node *node, char *ret_error, size_t error_size);
 

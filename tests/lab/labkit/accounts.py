@@ -85,6 +85,14 @@ class Account:
         gone = dict.fromkeys(exchange.mailbox_attributes(self.name, ""), [])
         self.set(**{name: value for name, value in gone.items() if name != "displayName"})
 
+    def rename(self, name):
+        """Another logon name; the object and its mailbox stay as they are."""
+        self.set(sAMAccountName=name, userPrincipalName=f"{name}@{names.DNS_DOMAIN}")
+
+    def readdress(self, address):
+        """Another e-mail address in place of all it had; the logon name stays."""
+        self.set(mail=address, proxyAddresses=[f"SMTP:{address}"])
+
     def hide(self):
         """Hide it from the address lists."""
         self.set(msExchHideFromAddressLists="TRUE")

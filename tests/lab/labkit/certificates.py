@@ -7,7 +7,7 @@ import os
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from cryptography.x509.oid import AuthorityInformationAccessOID, ExtendedKeyUsageOID, NameOID
 
 YEAR = datetime.timedelta(days=365)
 DAY = datetime.timedelta(days=1)
@@ -32,22 +32,24 @@ class Issued:
 
 
 class Authority:
-    """A root that signs server certificates; kept as ca.pem and ca.key in a directory."""
+    """A root, or an authority below one, that signs server certificates; the lab's is kept as ca.pem and ca.key."""
 
     def __init__(self, certificate, key):
         self.certificate = certificate
         self.key = key
 
     @classmethod
-    def create(cls):
+    def create(cls, name="Contoso Lab CA"):
         """A new root for the next 20 years."""
         key = new_key()
-        builder = _builder("Contoso Lab CA", key, now() - DAY, now() + 20 * YEAR)
-        builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        usage = dict.fromkeys(KEY_USAGES, False) | {"key_cert_sign": True, "crl_sign": True}
-        builder = builder.add_extension(x509.KeyUsage(**usage), critical=True)
-        certificate = builder.issuer_name(common_name("Contoso Lab CA")).sign(key, hashes.SHA256())
-        return cls(certificate, key)
+        builder = _authority_builder(name, key).issuer_name(common_name(name))
+        return cls(builder.sign(key, hashes.SHA256()), key)
+
+    def subordinate(self, name):
+        """A new authority below this one."""
+        key = new_key()
+        builder = self._signed_by_me(_authority_builder(name, key))
+        return Authority(builder.sign(self.key, hashes.SHA256()), key)
 
     @classmethod
     def load(cls, directory):
@@ -62,18 +64,25 @@ class Authority:
             os.path.join(directory, "ca.pem"), os.path.join(directory, "ca.key")
         )
 
-    def issue(self, hosts, key=None, start=None, end=None, usage=ExtendedKeyUsageOID.SERVER_AUTH):
-        """A server certificate for these names and addresses; every part of it can be made wrong for a fault."""
+    def issue(self, hosts, key=None, start=None, end=None, usage=ExtendedKeyUsageOID.SERVER_AUTH, issuer_url=None):
+        """A server certificate for these names and addresses; every part of it can be made wrong for a fault.
+
+        `issuer_url` is where it says that this authority's own certificate can be fetched.
+        """
         key = key or new_key()
-        builder = _builder(hosts[0], key, start or now() - DAY, end or now() + 15 * YEAR)
-        builder = builder.issuer_name(self.certificate.subject)
+        builder = self._signed_by_me(_builder(hosts[0], key, start or now() - DAY, end or now() + 15 * YEAR))
         builder = builder.add_extension(x509.SubjectAlternativeName([_general_name(host) for host in hosts]), False)
         builder = builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         builder = builder.add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
-        builder = builder.add_extension(
-            x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key()), critical=False
-        )
+        if issuer_url:
+            place = x509.UniformResourceIdentifier(issuer_url)
+            access = x509.AccessDescription(AuthorityInformationAccessOID.CA_ISSUERS, place)
+            builder = builder.add_extension(x509.AuthorityInformationAccess([access]), critical=False)
         return Issued(builder.sign(self.key, hashes.SHA256()), key, self.certificate)
+
+    def _signed_by_me(self, builder):
+        key_identifier = x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key())
+        return builder.issuer_name(self.certificate.subject).add_extension(key_identifier, critical=False)
 
 
 KEY_USAGES = (
@@ -120,6 +129,13 @@ def write(path, data, mode=0o644):
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
     with os.fdopen(descriptor, "wb") as file:
         file.write(data)
+
+
+def _authority_builder(name, key):
+    builder = _builder(name, key, now() - DAY, now() + 20 * YEAR)
+    builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+    usage = dict.fromkeys(KEY_USAGES, False) | {"key_cert_sign": True, "crl_sign": True}
+    return builder.add_extension(x509.KeyUsage(**usage), critical=True)
 
 
 def _builder(subject, key, start, end):

@@ -13,7 +13,7 @@ USAGE = """usage: lab build                                              make th
        lab up DIR [--dcs 1|2] [--frontend PATH] [FAULT ...]   start a lab in DIR, with these things broken
        lab run DIR -- CMD ...                                 run a command inside the lab
        lab down DIR                                           stop the lab in DIR, and remove DIR
-       lab faults                                             what can be broken: `ID<tab>what it breaks`
+       lab faults [--all]                                     what can be broken: `ID<tab>what it breaks`
        lab audit DIR ACCOUNT                                  the account's logon attempts as JSON
 """
 
@@ -63,9 +63,10 @@ def _down(parser, arguments):
 
 
 def _faults(parser, arguments):
-    parser.parse_args(arguments)
-    for identity in sorted(faults.FAULTS):
-        print(f"{identity}\t{faults.FAULTS[identity][0]}")
+    parser.add_argument("--all", action="store_true", help="also what the catalogue does not number")
+    options = parser.parse_args(arguments)
+    for identity, title in faults.titles(options.all):
+        print(f"{identity}\t{title}")
 
 
 def _audit(parser, arguments):

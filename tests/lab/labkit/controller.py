@@ -15,7 +15,7 @@ from samba.netcmd.main import cmd_sambatool
 from samba.param import LoadParm
 from samba.samdb import SamDB
 
-from . import names
+from . import clock, names
 
 SCHEMA_UPDATES = "dsdb:schema update allowed=true"
 SERVICES = "ldap,cldap,kdc,dns"
@@ -164,6 +164,10 @@ class Controller:
         message["spns"] = ldb.MessageElement(values, ldb.FLAG_MOD_REPLACE, "servicePrincipalName")
         samdb.modify(message)
 
+    def set_clock(self, seconds):
+        """Let its clock be so many seconds ahead."""
+        clock.set_wrong(self.base, seconds)
+
     def export_keytab(self, path, principal):
         """Add the keys of one principal to a keytab."""
         parameters = LoadParm()
@@ -174,6 +178,7 @@ class Controller:
         """How to run it in the foreground."""
         services = SERVICES + (",winbindd" if with_winbind else "") + (",rpc" if with_rpc else "")
         return [
+            *clock.prefix(self.base),
             *("samba", "-s", self.config, "-F", "--no-process-group", "-M", "single"),
             f"--option=server services={services}",
         ]

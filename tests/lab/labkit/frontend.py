@@ -2,7 +2,8 @@
 
 import os
 
-from . import names
+from . import clock, names
+from .certificates import pem, write
 
 WIRE_BUILD = "15.2.2562.37"  # Exchange SE RTM with the newest update of the build table
 
@@ -19,9 +20,13 @@ def binary(chosen=None):
 
 
 class Frontend:
-    """What the front end is told. A fault changes `settings` (key: value or list of values) or adds a switch."""
+    """What the front end is told. A fault changes `settings` (key: value or list of values) or adds a switch.
+
+    The keys are those of the front end's config.h.
+    """
 
     def __init__(self, base, winbind_socket_dir):
+        self.base = base
         self.config = os.path.join(base, "frontend.conf")
         self.certificate = os.path.join(base, "frontend.pem")
         self.key = os.path.join(base, "frontend.key")
@@ -54,9 +59,30 @@ class Frontend:
         """Extended Protection of a path, e.g. `ews`: off, allow or require."""
         self.settings["extended_protection"].append(f"{path} {level}")
 
-    def install_certificate(self, issued):
-        """Show this certificate from now on."""
+    def offer(self, path, *schemes):
+        """The HTTP logon schemes of a path, e.g. `ews`: of negotiate, ntlm, basic, forms."""
+        self.add("schemes", f"{path} {','.join(schemes) or 'none'}")
+
+    def add(self, key, value):
+        """One more line of a key that may be there several times."""
+        self.settings.setdefault(key, []).append(value)
+
+    def install_certificate(self, issued, *chain):
+        """Show this certificate from now on, and send these others after it."""
         issued.write(self.certificate, self.key)
+        if chain:
+            self.settings["chain"] = os.path.join(self.base, "frontend-chain.pem")
+            write(self.settings["chain"], b"".join(map(pem, chain)))
+
+    def set_clock(self, seconds):
+        """Let its clock be so many seconds ahead."""
+        clock.set_wrong(self.base, seconds)
+
+    def add_website(self, name, address, issued):
+        """A web site that is not Exchange's, on ports 443 and 80 of an address."""
+        place = os.path.join(self.base, f"website-{address}")
+        issued.write(f"{place}.pem", f"{place}.key")
+        self.add("website", f"{name} {address} {place}.pem {place}.key")
 
     def write(self):
         """Write the configuration file."""

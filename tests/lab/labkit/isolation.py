@@ -5,6 +5,7 @@ userns  the same inside a user namespace, as an ordinary user
 plain   loopback addresses of the ordinary network, where namespaces are not allowed
 """
 
+import contextlib
 import ctypes
 import fcntl
 import functools
@@ -22,6 +23,8 @@ UNSHARE = ["unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--
 UNSHARE_USER = ["unshare", "--user", "--map-root-user"] + UNSHARE[1:]
 
 LAB = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "lab")
+
+SHARED_MEMORY = "/dev/shm"
 
 SIOCSIFFLAGS = 0x8914
 IFF_UP_RUNNING = 0x41
@@ -59,7 +62,10 @@ def enter_command(pid):
 
 
 def prepare(base):
-    """Inside: loopback up, and the lab's name server as the only one."""
+    """Inside: loopback up, the lab's name server as the only one, and shared memory of our own.
+
+    libfaketime names its shared memory after process ids, which are the same in every lab.
+    """
     if mode() == "plain":
         return
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as control:
@@ -68,6 +74,8 @@ def prepare(base):
     with open(resolv_conf, "w", encoding="ascii") as file:
         file.write(f"nameserver {names.DC1.address}\nsearch {names.DNS_DOMAIN}\n")
     subprocess.run(["mount", "--bind", resolv_conf, os.path.realpath("/etc/resolv.conf")], check=True)
+    if os.path.isdir(SHARED_MEMORY):
+        subprocess.run(["mount", "-t", "tmpfs", "none", SHARED_MEMORY], check=True)
 
 
 def adopt_orphans():
@@ -83,6 +91,14 @@ def kill_descendants():
             os.kill(pid, signal.SIGKILL)
         for pid in children:
             os.waitpid(pid, 0)
+
+
+def remove_shared_memory(pids):
+    """What libfaketime leaves of processes that were killed."""
+    for pid in pids:
+        for name in (f"faketime_shm_{pid}", f"sem.faketime_sem_{pid}"):
+            with contextlib.suppress(FileNotFoundError):
+                os.remove(os.path.join(SHARED_MEMORY, name))
 
 
 def _children(parent):

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 
-from . import isolation, names, ports
+from . import clock, isolation, names, ports
 from .controller import Controller
 
 PATIENCE = 15  # seconds the front end has to get ready
@@ -60,7 +60,7 @@ class Supervisor:
                 raise RuntimeError(f"{controller.host.name} does not answer; see {controller.log_dir}")
 
     def _start_frontend(self):
-        command = [self.binary, os.path.join(self.base, "frontend.conf")]
+        command = [*clock.prefix(self.base), self.binary, os.path.join(self.base, "frontend.conf")]
         self.frontend = self._spawn("front end", command, subprocess.PIPE)
         said_something = select.select([self.frontend.stdout], [], [], PATIENCE)[0]
         if not said_something or self.frontend.stdout.readline().strip() != b"ready":
@@ -95,6 +95,7 @@ class Supervisor:
         if self.frontend and self.frontend.pid in self.servers:
             self._stop_frontend()
         isolation.kill_descendants()
+        isolation.remove_shared_memory(self.servers)
 
     def _stop_frontend(self):
         self.frontend.terminate()

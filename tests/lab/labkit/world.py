@@ -11,7 +11,7 @@ class World:
     """The lab before it starts.
 
     account("svc")   the account, in every controller's directory
-    dns              the zone contoso.test
+    dns, msdcs       the zones contoso.test and _msdcs.contoso.test
     directory        the other objects of the directory
     frontend         the emulated Exchange
     controllers      the domain controllers, one by one, for what must differ between them
@@ -32,13 +32,23 @@ class World:
         return Everywhere([records.Zone(controller.samdb()) for controller in self.controllers])
 
     @property
+    def msdcs(self):
+        """The zone _msdcs.contoso.test, where the controllers have their names."""
+        return Everywhere([records.Zone(controller.samdb(), records.FOREST_ZONE) for controller in self.controllers])
+
+    @property
     def directory(self):
         """The whole directory; see samba's SamDB (add, modify, delete)."""
         return Everywhere([controller.samdb() for controller in self.controllers])
 
-    def certificate(self, hosts=names.FRONTEND_NAMES, **details):
-        """A certificate of the lab's CA with the front end's key; `start`, `end`, `usage` as in Authority.issue()."""
-        return Authority.load(self.base).issue(list(hosts), key=load_key(self.frontend.key), **details)
+    @property
+    def authority(self):
+        """The lab's certification authority, which everybody trusts."""
+        return Authority.load(self.base)
+
+    def certificate(self, hosts=names.FRONTEND_NAMES, authority=None, **details):
+        """A certificate with the front end's key, by the lab's authority or another; the rest as in issue()."""
+        return (authority or self.authority).issue(list(hosts), key=load_key(self.frontend.key), **details)
 
     def close(self):
         """Let go of the directories, so that the servers can have them."""
