@@ -53,6 +53,7 @@ class Lab:
     def __enter__(self):
         self.base = tempfile.mkdtemp(prefix="exreach-test.")
         self.dir = os.path.join(self.base, "lab")
+        os.environ["XDG_RUNTIME_DIR"] = self.base  # what a run that is killed leaves goes with the lab
         subprocess.run([LAB, "up", self.dir, "--dcs", str(self.dcs), *self.faults], check=True,
                        stdout=subprocess.DEVNULL)
         return self

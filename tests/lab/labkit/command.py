@@ -14,6 +14,7 @@ USAGE = """usage: lab build                                              make th
        lab run DIR -- CMD ...                                 run a command inside the lab
        lab down DIR                                           stop the lab in DIR, and remove DIR
        lab faults [--all]                                     what can be broken: `ID<tab>what it breaks`
+       lab mode                                               how labs are kept apart here: netns, userns or plain
        lab audit DIR ACCOUNT                                  the account's logon attempts as JSON
 """
 
@@ -69,6 +70,11 @@ def _faults(parser, arguments):
         print(f"{identity}\t{title}")
 
 
+def _mode(parser, arguments):
+    parser.parse_args(arguments)
+    print(isolation.mode())
+
+
 def _audit(parser, arguments):
     parser.add_argument("dir")
     parser.add_argument("account")
@@ -92,6 +98,7 @@ COMMANDS = {
     "run": _run,
     "down": _down,
     "faults": _faults,
+    "mode": _mode,
     "audit": _audit,
     # the lab calls these two itself, inside the isolation
     "build-inside": _build_inside,
