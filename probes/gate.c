@@ -4,42 +4,51 @@
 
 enum { PATIENCE_MIN_US = 150 * 1000, PATIENCE_MAX_US = 1000 * 1000 };
 
-enum gate_pass gate_ask(struct gate *gate, bool better_is_coming)
+enum gate_pass gate_ask(struct gate *gate, enum gate_way way, bool better_is_coming)
 {
-    switch (gate->state) {
-    case GATE_OPEN:
+    if (gate->right && (way == WAY_TICKET || gate->proved[way]) &&
+        (way == WAY_TICKET || gate->state != GATE_REFUSED))
         return GATE_GO;
-    case GATE_REFUSED:
+    if (gate->state == GATE_REFUSED)
         return GATE_STOP;
-    case GATE_PROVING:
-        return GATE_WAIT;
-    case GATE_CLOSED:
-        break;
-    }
-    if (better_is_coming)
+    if (gate->state == GATE_PROVING || better_is_coming)
         return GATE_WAIT;
     gate->state = GATE_PROVING;
-    return GATE_PROVE;
+    return gate->right ? GATE_TRY : GATE_PROVE;
 }
 
-void gate_tell(
-    struct gate *gate, enum gate_verdict verdict, const char *who, const struct fault *fault)
+static void refuse(struct gate *gate, const char *who, const struct fault *fault)
+{
+    gate->state = GATE_REFUSED;
+    if (fault != NULL)
+        gate->fault = *fault;
+    snprintf(gate->who, sizeof gate->who, "%s", who);
+}
+
+void gate_tell(struct gate *gate, enum gate_way way, enum gate_verdict verdict, const char *who,
+    const struct fault *fault)
 {
     switch (verdict) {
     case GATE_PROVED:
         gate->state = GATE_OPEN;
-        break;
+        gate->right = true;
+        gate->proved[way] = true;
+        snprintf(gate->who, sizeof gate->who, "%s", who);
+        return;
     case GATE_NO_VERDICT:
-        gate->state = GATE_CLOSED;
+        gate->state = gate->right ? GATE_OPEN : GATE_CLOSED;
         return;
     case GATE_DENIED:
+        refuse(gate, who, fault);
+        return;
     case GATE_UNANSWERED:
-        gate->state = GATE_REFUSED;
-        if (fault != NULL)
-            gate->fault = *fault;
-        break;
+        /* A password known to be right was hardly counted as wrong by who did not answer. */
+        if (gate->right)
+            gate->state = GATE_OPEN;
+        else
+            refuse(gate, who, fault);
+        return;
     }
-    snprintf(gate->who, sizeof gate->who, "%s", who);
 }
 
 bool gate_cause_denies(enum cause cause)

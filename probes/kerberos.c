@@ -52,12 +52,12 @@ static bool may_ask(struct session *session, struct check *check)
     return false;
 }
 
-static void login(struct session *session, struct check *check, bool prover)
+static void login(struct session *session, struct check *check, enum gate_pass pass)
 {
     struct krb_reply reply = {0};
     struct fault fault;
     bool sent = false;
-    if (prover)
+    if (pass == GATE_PROVE)
         check_bool(check, "auth.prover", true);
     bool ok = krb_login(run_krb(session), &session->connect, session->settings->secret,
         session_limit(session), &sent, &reply, &fault);
@@ -69,14 +69,14 @@ static void login(struct session *session, struct check *check, bool prover)
         check_settle(check, OUTCOME_PASS, "the KDC accepts the password");
         warn_of_skew(check, "its");
         run_krb_ready(session, &session->connect);
-        if (prover)
-            run_gate_tell(session, GATE_PROVED, check, NULL);
+        if (GATE_MUST_TELL(pass))
+            run_gate_tell(session, WAY_KDC, GATE_PROVED, check, NULL);
         return;
     }
     check_fail(check, &fault);
-    if (!prover)
-        return;
-    run_gate_tell(session, sent ? gate_verdict_of(fault.cause) : GATE_NO_VERDICT, check, &fault);
+    if (GATE_MUST_TELL(pass))
+        run_gate_tell(
+            session, WAY_KDC, sent ? gate_verdict_of(fault.cause) : GATE_NO_VERDICT, check, &fault);
 }
 
 /* -k: nothing is to be proved to this KDC; from now on it is asked for service tickets. */
@@ -86,8 +86,9 @@ static void adopt_cache(struct session *session, struct check *check)
     char who[256];
     check_settle(check, OUTCOME_PASS, "the tickets of the credential cache are used (-k)");
     run_krb_ready(session, &session->connect);
-    if (run_gate(session, &why, who) == GATE_PROVE)
-        run_gate_tell(session, GATE_PROVED, check, NULL);
+    enum gate_pass pass = run_gate(session, WAY_KDC, &why, who);
+    if (GATE_MUST_TELL(pass))
+        run_gate_tell(session, WAY_KDC, GATE_PROVED, check, NULL);
 }
 
 static void as_run(struct session *session, struct check *check)
@@ -114,11 +115,11 @@ static void as_run(struct session *session, struct check *check)
         return;
     }
     struct fault why;
-    enum gate_pass pass = run_gate(session, &why, who);
+    enum gate_pass pass = run_gate(session, WAY_KDC, &why, who);
     if (!usable) {
         /* No attempt was spent, and none needs to be. */
-        if (pass == GATE_PROVE)
-            run_gate_tell(session, GATE_DENIED, check, &fault);
+        if (GATE_MUST_TELL(pass))
+            run_gate_tell(session, WAY_KDC, GATE_DENIED, check, &fault);
         check_fail(check, &fault);
         return;
     }
@@ -126,7 +127,7 @@ static void as_run(struct session *session, struct check *check)
         logon_gate_stopped(check, &why, who);
         return;
     }
-    login(session, check, pass == GATE_PROVE);
+    login(session, check, pass);
     session_trace(session, '*', "AS exchange: %s", check->summary);
 }
 

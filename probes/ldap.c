@@ -193,13 +193,14 @@ static enum gate_verdict bind_verdict(bool ok, bool sent, enum cause cause)
     return sent ? gate_verdict_of(cause) : GATE_NO_VERDICT;
 }
 
-static void settle_bind(struct session *session, struct check *check, bool kerberos, bool prover)
+static void settle_bind(
+    struct session *session, struct check *check, bool kerberos, enum gate_pass pass)
 {
     struct fault fault = {.cause = CAUSE_NONE};
     bool sent;
     check_text(check, "auth.scheme", kerberos ? "Kerberos" : "NTLM");
     check_text(check, "auth.account", session->settings->user);
-    if (prover)
+    if (pass == GATE_PROVE)
         check_bool(check, "auth.prover", true);
     bool ok = bind_once(session, kerberos, &sent, &fault);
     if (sent)
@@ -210,9 +211,8 @@ static void settle_bind(struct session *session, struct check *check, bool kerbe
         note_refusal(&fault, check);
         check_fail(check, &fault);
     }
-    if (!prover)
-        return;
-    run_gate_tell(session, bind_verdict(ok, sent, fault.cause), check, &fault);
+    if (GATE_MUST_TELL(pass))
+        run_gate_tell(session, WAY_LDAP, bind_verdict(ok, sent, fault.cause), check, &fault);
 }
 
 static void bind_run(struct session *session, struct check *check)
@@ -221,23 +221,25 @@ static void bind_run(struct session *session, struct check *check)
     char who[256];
     if (logon_forbidden(session, check))
         return;
-    enum gate_pass pass = run_gate(session, &fault, who);
+    enum gate_pass pass = run_gate(session, WAY_TICKET, &fault, who);
+    bool kerberos = pass == GATE_GO && kerberos_ready(session, check);
+    bool ntlm = session->settings->secret != NULL &&
+                (session->settings->auth & (AUTH_NTLM | AUTH_NEGOTIATE)) != 0;
+    if (pass == GATE_GO && !kerberos && ntlm)
+        pass = run_gate(session, WAY_LDAP, &fault, who);
     if (pass == GATE_STOP) {
         logon_gate_stopped(check, &fault, who);
         return;
     }
-    bool kerberos = pass == GATE_GO && kerberos_ready(session, check);
-    bool ntlm = session->settings->secret != NULL &&
-                (session->settings->auth & (AUTH_NTLM | AUTH_NEGOTIATE)) != 0;
     if (!kerberos && !ntlm) {
-        if (pass == GATE_PROVE)
-            run_gate_tell(session, GATE_NO_VERDICT, check, NULL);
+        if (GATE_MUST_TELL(pass))
+            run_gate_tell(session, WAY_LDAP, GATE_NO_VERDICT, check, NULL);
         fault_set(&fault, CAUSE_NO_SCHEME, ORIGIN_EXREACH, 0,
             "nothing to bind with: no Kerberos ticket, and no password for NTLM");
         check_fail(check, &fault);
         return;
     }
-    settle_bind(session, check, kerberos, pass == GATE_PROVE);
+    settle_bind(session, check, kerberos, pass);
     session_trace(session, '*', "bind: %s", check->summary);
 }
 

@@ -399,26 +399,25 @@ static bool shows_logon(const struct http_response *response)
 
 static void tell_gate(struct session *session, struct check *check, bool sent)
 {
-    if (check->outcome == OUTCOME_PASS)
-        run_gate_tell(session, GATE_PROVED, check, NULL);
-    else
-        run_gate_tell(session, sent ? gate_verdict_of(check->fault.cause) : GATE_NO_VERDICT, check,
-            &check->fault);
+    enum gate_verdict verdict = check->outcome == OUTCOME_PASS ? GATE_PROVED
+                                : sent                         ? gate_verdict_of(check->fault.cause)
+                                                               : GATE_NO_VERDICT;
+    run_gate_tell(session, WAY_HTTP, verdict, check, &check->fault);
 }
 
 static void try_password(struct session *session, const struct http_request *request,
-    struct check *check, bool prover, struct http_response *response)
+    struct check *check, enum gate_pass pass, struct http_response *response)
 {
     struct attempt attempt;
     struct fault fault = {.cause = CAUSE_NONE};
     if (!password_attempt(session, &attempt)) {
-        if (prover)
-            run_gate_tell(session, GATE_NO_VERDICT, check, NULL);
+        if (GATE_MUST_TELL(pass))
+            run_gate_tell(session, WAY_HTTP, GATE_NO_VERDICT, check, NULL);
         fail_no_scheme(session, check);
         return;
     }
     check_text(check, "auth.account", session->settings->user);
-    if (prover)
+    if (pass == GATE_PROVE)
         check_bool(check, "auth.prover", true);
     bool answered = try_attempt(session, request, &attempt, check, response, &fault);
     bool refused = answered && response->status == 401;
@@ -429,12 +428,12 @@ static void try_password(struct session *session, const struct http_request *req
     else if (refused && !attempt.sent)
         fail_no_challenge(check, attempt.header, response);
     else if (refused)
-        settle_refused(check, &attempt, response, !prover);
+        settle_refused(check, &attempt, response, pass != GATE_PROVE);
     else
         settle_logged_on(session, check, &attempt, response);
-    if (prover && answered && !refused && !shows_logon(&session->response))
+    if (pass == GATE_PROVE && answered && !refused && !shows_logon(&session->response))
         settle_unproved(check, session->response.status);
-    if (prover)
+    if (GATE_MUST_TELL(pass))
         tell_gate(session, check, attempt.sent);
 }
 
@@ -458,14 +457,16 @@ static void logon_run(struct session *session, struct check *check)
         http_response_done(&response);
         return;
     }
-    enum gate_pass pass = run_gate(session, &fault, who);
-    if (pass == GATE_STOP) {
-        logon_gate_stopped(check, &fault, who);
-        return;
-    }
     /* Whoever proves has no ticket yet: tickets come from the proof. */
-    if (pass == GATE_PROVE || !try_kerberos(session, &request, check, &response))
-        try_password(session, &request, check, pass == GATE_PROVE, &response);
+    enum gate_pass pass = run_gate(session, WAY_TICKET, &fault, who);
+    bool settled = pass == GATE_GO && try_kerberos(session, &request, check, &response);
+    struct attempt next;
+    if (!settled && pass == GATE_GO && password_attempt(session, &next))
+        pass = run_gate(session, WAY_HTTP, &fault, who);
+    if (pass == GATE_STOP)
+        logon_gate_stopped(check, &fault, who);
+    else if (!settled)
+        try_password(session, &request, check, pass, &response);
     session_trace(session, '*', "logon: %s", check->summary);
     http_response_done(&response);
 }

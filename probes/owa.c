@@ -150,10 +150,10 @@ static bool keep_cookies(struct session *session, const struct http_response *re
 static void tell_gate(struct session *session, struct check *check, bool sent, bool has_cookies)
 {
     if (check->outcome == OUTCOME_PASS && has_cookies)
-        run_gate_tell(session, GATE_PROVED, check, NULL);
+        run_gate_tell(session, WAY_FORM, GATE_PROVED, check, NULL);
     else
-        run_gate_tell(session, sent ? gate_verdict_of(check->fault.cause) : GATE_NO_VERDICT, check,
-            &check->fault);
+        run_gate_tell(session, WAY_FORM,
+            sent ? gate_verdict_of(check->fault.cause) : GATE_NO_VERDICT, check, &check->fault);
 }
 
 static void logon_run(struct session *session, struct check *check)
@@ -169,7 +169,7 @@ static void logon_run(struct session *session, struct check *check)
         check_halt(check);
         return;
     }
-    enum gate_pass pass = run_gate(session, &fault, who);
+    enum gate_pass pass = run_gate(session, WAY_FORM, &fault, who);
     if (pass == GATE_STOP) {
         logon_gate_stopped(check, &fault, who);
         return;
@@ -189,7 +189,7 @@ static void logon_run(struct session *session, struct check *check)
     }
     if (sent)
         run_count_logon(session, check->fault.cause == CAUSE_LOGON_REFUSED);
-    if (pass == GATE_PROVE)
+    if (GATE_MUST_TELL(pass))
         tell_gate(session, check, sent, has_cookies);
     session_trace(session, '*', "form: %s", check->summary);
     session->scheme = "forms";

@@ -103,7 +103,7 @@ static void leave_gate(struct run *run, const struct session *session, const str
     pthread_mutex_lock(&run->lock);
     if (run->shared.prover == session) {
         run->shared.prover = NULL;
-        gate_tell(&run->shared.gate, GATE_UNANSWERED, check->id, &check->fault);
+        gate_tell(&run->shared.gate, WAY_TICKET, GATE_UNANSWERED, check->id, &check->fault);
         pthread_cond_broadcast(&run->changed);
     }
     pthread_mutex_unlock(&run->lock);

@@ -21,12 +21,13 @@ void run_interrupt(void);
 
 /* ---- for probes: what chains share ---- */
 
-/* Waits at the gate; GATE_GO, GATE_PROVE or GATE_STOP (never GATE_WAIT; GATE_STOP with fault
- * INTERRUPTED when the run ends meanwhile). After GATE_PROVE the caller must call run_gate_tell()
- * exactly once. */
-enum gate_pass run_gate(struct session *session, struct fault *ret_why, char ret_who[256]);
-void run_gate_tell(struct session *session, enum gate_verdict verdict, const struct check *check,
-    const struct fault *fault);
+/* Waits at the gate for a way to send the password, or for none (WAY_TICKET): GATE_GO, GATE_PROVE,
+ * GATE_TRY or GATE_STOP (never GATE_WAIT; GATE_STOP with fault INTERRUPTED when the run ends
+ * meanwhile). After GATE_PROVE and GATE_TRY the caller must call run_gate_tell() exactly once. */
+enum gate_pass run_gate(
+    struct session *session, enum gate_way way, struct fault *ret_why, char ret_who[256]);
+void run_gate_tell(struct session *session, enum gate_way way, enum gate_verdict verdict,
+    const struct check *check, const struct fault *fault);
 /* Counts for the survey: a secret or a proof of it was sent; it was refused. */
 void run_count_logon(struct session *session, bool refused);
 

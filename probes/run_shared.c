@@ -2,10 +2,14 @@
 
 #include <stdio.h>
 
-enum gate_pass run_gate(struct session *session, struct fault *ret_why, char ret_who[256])
+enum { TRIAL_US = 1000 * 1000 }; /* how long others wait for a trial of their way */
+
+enum gate_pass run_gate(
+    struct session *session, enum gate_way way, struct fault *ret_why, char ret_who[256])
 {
     int64_t now = clock_monotonic_us();
     struct deadline patience = {now + gate_patience_us(now - session->started_us)};
+    struct deadline trial = {patience.at_us + TRIAL_US};
     struct deadline end = session->run_limit.deadline;
     enum gate_pass pass;
     struct run_shared *shared = run_enter(session->run);
@@ -14,12 +18,18 @@ enum gate_pass run_gate(struct session *session, struct fault *ret_why, char ret
          * for. */
         bool hopes = (shared->settings->secret == NULL || !deadline_passed(patience)) &&
                      plan_hopes_locked(&shared->plan, &session->endpoint);
-        pass = shared->ending || deadline_passed(end) ? GATE_STOP : gate_ask(&shared->gate, hopes);
+        pass = shared->ending || deadline_passed(end) ? GATE_STOP
+                                                      : gate_ask(&shared->gate, way, hopes);
+        /* A trial that takes long costs its own row only: the password is right. */
+        if (pass == GATE_WAIT && shared->gate.right && deadline_passed(trial))
+            pass = GATE_GO;
         if (pass != GATE_WAIT)
             break;
-        run_wait(session->run, hopes && !deadline_passed(patience) ? patience : end);
+        run_wait(session->run, !deadline_passed(patience) ? patience
+                               : shared->gate.right       ? trial
+                                                          : end);
     }
-    if (pass == GATE_PROVE)
+    if (pass == GATE_PROVE || pass == GATE_TRY)
         shared->prover = session;
     if (pass == GATE_STOP) {
         *ret_why = shared->gate.fault;
@@ -31,11 +41,11 @@ enum gate_pass run_gate(struct session *session, struct fault *ret_why, char ret
     return pass;
 }
 
-void run_gate_tell(struct session *session, enum gate_verdict verdict, const struct check *check,
-    const struct fault *fault)
+void run_gate_tell(struct session *session, enum gate_way way, enum gate_verdict verdict,
+    const struct check *check, const struct fault *fault)
 {
     struct run_shared *shared = run_enter(session->run);
-    gate_tell(&shared->gate, verdict, check->id, fault);
+    gate_tell(&shared->gate, way, verdict, check->id, fault);
     shared->prover = NULL;
     run_leave(session->run, NEWS_STATE);
 }

@@ -48,7 +48,7 @@ static void at_gate(struct session *session, struct check *check, enum act act)
 {
     struct fault why;
     char who[256];
-    enum gate_pass pass = run_gate(session, &why, who);
+    enum gate_pass pass = run_gate(session, WAY_HTTP, &why, who);
     if (pass == GATE_STOP && why.cause == CAUSE_INTERRUPTED) {
         check_fail(check, &why);
         return;
@@ -73,7 +73,7 @@ static void at_gate(struct session *session, struct check *check, enum act act)
     if (act == DENIED || act == UNANSWERED)
         check_fail(check, &why);
     if (act != UNTOLD)
-        run_gate_tell(session,
+        run_gate_tell(session, WAY_HTTP,
             act == DENIED                      ? GATE_DENIED
             : act == NO_VERDICT || act == HOLD ? GATE_NO_VERDICT
             : act == UNANSWERED                ? GATE_UNANSWERED

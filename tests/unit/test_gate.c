@@ -9,12 +9,13 @@
 
 #include <string.h>
 
-enum { STEPS_MAX = 10 };
+enum { STEPS_MAX = 16 };
 
 /* One thing done to the gate: a question and the pass it must give, or what the prover tells. */
 struct step {
     enum { END, ASK, ASK_HOPING, TELL } kind;
-    int value; /* enum gate_pass expected, or enum gate_verdict told */
+    int value;         /* enum gate_pass expected, or enum gate_verdict told */
+    enum gate_way way; /* 0 is WAY_TICKET */
 };
 
 static const struct {
@@ -25,28 +26,51 @@ static const struct {
     enum cause cause;
 } stories[] = {
     {"the first proves, the others wait",
-        {{ASK, GATE_PROVE}, {ASK, GATE_WAIT}, {ASK, GATE_WAIT}, {ASK_HOPING, GATE_WAIT}},
+        {{ASK, GATE_PROVE, WAY_HTTP}, {ASK, GATE_WAIT, WAY_HTTP}, {ASK, GATE_WAIT, WAY_HTTP},
+            {ASK_HOPING, GATE_WAIT, WAY_HTTP}},
         GATE_PROVING, "", CAUSE_NONE},
     {"nobody proves while a better prover is coming",
-        {{ASK_HOPING, GATE_WAIT}, {ASK_HOPING, GATE_WAIT}, {ASK, GATE_PROVE}}, GATE_PROVING, "",
-        CAUSE_NONE},
+        {{ASK_HOPING, GATE_WAIT, WAY_HTTP}, {ASK_HOPING, GATE_WAIT, WAY_HTTP},
+            {ASK, GATE_PROVE, WAY_HTTP}},
+        GATE_PROVING, "", CAUSE_NONE},
     {"proved: all go, also those that hope",
-        {{ASK, GATE_PROVE}, {TELL, GATE_PROVED}, {ASK, GATE_GO}, {ASK_HOPING, GATE_GO}}, GATE_OPEN,
-        "the prover", CAUSE_NONE},
+        {{ASK, GATE_PROVE, WAY_HTTP}, {TELL, GATE_PROVED, WAY_HTTP}, {ASK, GATE_GO, WAY_HTTP},
+            {ASK_HOPING, GATE_GO, WAY_HTTP}},
+        GATE_OPEN, "the prover", CAUSE_NONE},
     {"denied: nobody goes",
-        {{ASK, GATE_PROVE}, {TELL, GATE_DENIED}, {ASK, GATE_STOP}, {ASK_HOPING, GATE_STOP}},
+        {{ASK, GATE_PROVE, WAY_HTTP}, {TELL, GATE_DENIED, WAY_HTTP}, {ASK, GATE_STOP, WAY_HTTP},
+            {ASK_HOPING, GATE_STOP, WAY_HTTP}},
         GATE_REFUSED, "the prover", CAUSE_PASSWORD_WRONG},
     {"unanswered: it may have counted, nobody goes",
-        {{ASK, GATE_PROVE}, {TELL, GATE_UNANSWERED}, {ASK, GATE_STOP}}, GATE_REFUSED, "the prover",
-        CAUSE_PASSWORD_WRONG},
+        {{ASK, GATE_PROVE, WAY_HTTP}, {TELL, GATE_UNANSWERED, WAY_HTTP},
+            {ASK, GATE_STOP, WAY_HTTP}},
+        GATE_REFUSED, "the prover", CAUSE_PASSWORD_WRONG},
     {"no verdict: the next one proves",
-        {{ASK, GATE_PROVE}, {TELL, GATE_NO_VERDICT}, {ASK_HOPING, GATE_WAIT}, {ASK, GATE_PROVE},
-            {ASK, GATE_WAIT}, {TELL, GATE_PROVED}, {ASK, GATE_GO}},
+        {{ASK, GATE_PROVE, WAY_HTTP}, {TELL, GATE_NO_VERDICT, WAY_HTTP},
+            {ASK_HOPING, GATE_WAIT, WAY_HTTP}, {ASK, GATE_PROVE, WAY_HTTP},
+            {ASK, GATE_WAIT, WAY_HTTP}, {TELL, GATE_PROVED, WAY_HTTP}, {ASK, GATE_GO, WAY_HTTP}},
         GATE_OPEN, "the prover", CAUSE_NONE},
     {"no verdict, then denied",
-        {{ASK, GATE_PROVE}, {TELL, GATE_NO_VERDICT}, {ASK, GATE_PROVE}, {TELL, GATE_DENIED},
-            {ASK, GATE_STOP}},
+        {{ASK, GATE_PROVE, WAY_HTTP}, {TELL, GATE_NO_VERDICT, WAY_HTTP},
+            {ASK, GATE_PROVE, WAY_HTTP}, {TELL, GATE_DENIED, WAY_HTTP}, {ASK, GATE_STOP, WAY_HTTP}},
         GATE_REFUSED, "the prover", CAUSE_PASSWORD_WRONG},
+    {"each way is tried once, tickets need no trial",
+        {{ASK, GATE_PROVE, WAY_KDC}, {TELL, GATE_PROVED, WAY_KDC}, {ASK, GATE_GO, WAY_TICKET},
+            {ASK_HOPING, GATE_WAIT, WAY_FORM}, {ASK, GATE_TRY, WAY_FORM},
+            {ASK, GATE_WAIT, WAY_FORM}, {ASK, GATE_WAIT, WAY_HTTP}, {ASK, GATE_GO, WAY_KDC},
+            {ASK, GATE_GO, WAY_TICKET}, {TELL, GATE_PROVED, WAY_FORM}, {ASK, GATE_GO, WAY_FORM},
+            {ASK, GATE_TRY, WAY_HTTP}, {TELL, GATE_NO_VERDICT, WAY_HTTP},
+            {ASK, GATE_TRY, WAY_HTTP}},
+        GATE_PROVING, "the prover", CAUSE_NONE},
+    {"a way that refuses the right password ends all but tickets",
+        {{ASK, GATE_PROVE, WAY_KDC}, {TELL, GATE_PROVED, WAY_KDC}, {ASK, GATE_TRY, WAY_FORM},
+            {TELL, GATE_DENIED, WAY_FORM}, {ASK, GATE_STOP, WAY_FORM}, {ASK, GATE_STOP, WAY_HTTP},
+            {ASK, GATE_STOP, WAY_KDC}, {ASK, GATE_GO, WAY_TICKET}},
+        GATE_REFUSED, "the prover", CAUSE_PASSWORD_WRONG},
+    {"an unanswered trial of the right password costs its own row",
+        {{ASK, GATE_PROVE, WAY_KDC}, {TELL, GATE_PROVED, WAY_KDC}, {ASK, GATE_TRY, WAY_HTTP},
+            {TELL, GATE_UNANSWERED, WAY_HTTP}, {ASK, GATE_TRY, WAY_HTTP}},
+        GATE_PROVING, "the prover", CAUSE_NONE},
 };
 
 static void test_stories(void **state)
@@ -58,10 +82,10 @@ static void test_stories(void **state)
         struct gate gate = {0};
         for (const struct step *step = stories[i].steps; step->kind != END; step++) {
             if (step->kind == TELL) {
-                gate_tell(&gate, (enum gate_verdict)step->value, "the prover", &fault);
+                gate_tell(&gate, step->way, (enum gate_verdict)step->value, "the prover", &fault);
                 continue;
             }
-            int pass = (int)gate_ask(&gate, step->kind == ASK_HOPING);
+            int pass = (int)gate_ask(&gate, step->way, step->kind == ASK_HOPING);
             if (pass != step->value)
                 fail_msg("%s: step %td gives %d, not %d", stories[i].name, step - stories[i].steps,
                     pass, step->value);
@@ -77,10 +101,10 @@ static void test_faultless_verdicts(void **state)
 {
     (void)state;
     struct gate gate = {0};
-    assert_int_equal(gate_ask(&gate, false), GATE_PROVE);
-    gate_tell(&gate, GATE_NO_VERDICT, "a", NULL);
-    assert_int_equal(gate_ask(&gate, false), GATE_PROVE);
-    gate_tell(&gate, GATE_PROVED, "b", NULL);
+    assert_int_equal(gate_ask(&gate, WAY_HTTP, false), GATE_PROVE);
+    gate_tell(&gate, WAY_HTTP, GATE_NO_VERDICT, "a", NULL);
+    assert_int_equal(gate_ask(&gate, WAY_HTTP, false), GATE_PROVE);
+    gate_tell(&gate, WAY_HTTP, GATE_PROVED, "b", NULL);
     assert_string_equal(gate.who, "b");
     assert_int_equal(gate.fault.cause, CAUSE_NONE);
 }
@@ -92,8 +116,8 @@ static void test_long_names_are_cut(void **state)
     char who[1000];
     memset(who, 'x', sizeof who - 1);
     who[sizeof who - 1] = '\0';
-    assert_int_equal(gate_ask(&gate, false), GATE_PROVE);
-    gate_tell(&gate, GATE_PROVED, who, NULL);
+    assert_int_equal(gate_ask(&gate, WAY_HTTP, false), GATE_PROVE);
+    gate_tell(&gate, WAY_HTTP, GATE_PROVED, who, NULL);
     assert_int_equal(strlen(gate.who), sizeof gate.who - 1);
 }
 
