@@ -34,7 +34,7 @@ void owa_start(struct call *call);
 void activesync_options(struct call *call);
 void root_redirect(struct call *call);
 /* What a healthy GET shows where the protocol behind the path is not emulated. */
-void stub_page(struct call *call);
+void get_only_page(struct call *call);
 
 /* A node that is no Exchange, or something on the way that answers in its place. */
 bool foreign_node(const struct call *call);

@@ -72,7 +72,7 @@ void root_redirect(struct call *call)
     buf_done(&location);
 }
 
-void stub_page(struct call *call)
+void get_only_page(struct call *call)
 {
     static const char *const titles[VDIR_COUNT] = {
         [VDIR_MAPI] = "Exchange MAPI/HTTP Connectivity Endpoint",

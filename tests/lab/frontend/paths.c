@@ -55,12 +55,12 @@ static const struct route routes[] = {
     {"/owa/logoff.owa", false, VDIR_OWA, ACCESS_ANONYMOUS, false, owa_logoff},
     {"/owa/languageselection.aspx", false, VDIR_OWA, ACCESS_FORMS, false, owa_language_page},
     {"/owa", true, VDIR_OWA, ACCESS_FORMS, false, owa_start},
-    {"/ecp", true, VDIR_ECP, ACCESS_FORMS, false, stub_page},
+    {"/ecp", true, VDIR_ECP, ACCESS_FORMS, false, get_only_page},
 
-    {"/mapi/emsmdb", true, VDIR_MAPI, ACCESS_LOGIN, false, stub_page},
-    {"/mapi/nspi", true, VDIR_MAPI, ACCESS_LOGIN, false, stub_page},
-    {"/rpc/rpcproxy.dll", false, VDIR_RPC, ACCESS_LOGIN, true, stub_page},
-    {"/oab", true, VDIR_OAB, ACCESS_LOGIN, false, stub_page},
+    {"/mapi/emsmdb", true, VDIR_MAPI, ACCESS_LOGIN, false, get_only_page},
+    {"/mapi/nspi", true, VDIR_MAPI, ACCESS_LOGIN, false, get_only_page},
+    {"/rpc/rpcproxy.dll", false, VDIR_RPC, ACCESS_LOGIN, true, get_only_page},
+    {"/oab", true, VDIR_OAB, ACCESS_LOGIN, false, get_only_page},
     {"/microsoft-server-activesync", true, VDIR_ACTIVESYNC, ACCESS_LOGIN, false,
         activesync_options},
 
