@@ -4,18 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-const char *sec_mechanism_str(enum sec_mechanism mechanism)
-{
-    switch (mechanism) {
-    case SEC_KERBEROS:
-    case SEC_KERBEROS_PLAIN:
-        return "Kerberos";
-    case SEC_NTLM:
-        return "NTLM";
-    }
-    return "unknown";
-}
-
 void secctx_set_output(struct secctx *context, const void *bytes, size_t length)
 {
     if (context->output != NULL)

@@ -16,7 +16,6 @@ enum sec_mechanism {
     SEC_KERBEROS_PLAIN, /* bare krb5: for SASL GSSAPI and DCE/RPC */
     SEC_NTLM /* raw NTLMSSP: for NTLM, and for Negotiate and GSS-SPNEGO, which take it raw */
 };
-const char *sec_mechanism_str(enum sec_mechanism mechanism); /* "Kerberos", "NTLM" */
 
 enum sec_flags { SEC_SIGN = 1, SEC_SEAL = 2 }; /* ask for message protection */
 

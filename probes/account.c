@@ -95,10 +95,8 @@ static void account_run(struct session *session, struct check *check)
     }
     judge_account(&found, session->settings->address, check);
     session_trace(session, '*', "search %s: %s", search.filter, check->summary);
-    if (check->outcome == OUTCOME_PASS) {
+    if (check->outcome == OUTCOME_PASS)
         session->account = found.entries[0];
-        session->has_account = true;
-    }
 }
 
 const struct probe probe_ldap_account = {

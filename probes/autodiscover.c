@@ -166,7 +166,7 @@ static void pox_run(struct session *session, struct check *check)
 
 static bool pox_applies(const struct endpoint *endpoint)
 {
-    return endpoint->service == SERVICE_AUTODISCOVER && endpoint->port != 80;
+    return endpoint->service == SERVICE_AUTODISCOVER && !endpoint_is_clear(endpoint);
 }
 
 const struct probe probe_autodiscover_pox = {

@@ -306,7 +306,6 @@ static void keep_response(
 {
     http_response_done(&session->response);
     session->response = *response;
-    session->has_response = true;
     session->scheme = scheme;
     *response = (struct http_response){0};
 }
@@ -473,7 +472,7 @@ static void logon_run(struct session *session, struct check *check)
 
 static bool logon_applies(const struct endpoint *endpoint)
 {
-    return endpoint->port != 80 &&
+    return !endpoint_is_clear(endpoint) &&
            (endpoint->service == SERVICE_AUTODISCOVER || endpoint->service == SERVICE_EWS);
 }
 

@@ -156,7 +156,7 @@ static void judge_redirect(
     struct owa_location place = owa_classify(&check->arena, location, endpoint->host);
     struct fault fault;
     check_text(check, "http.location", location);
-    if (endpoint->port == 80) {
+    if (endpoint_is_clear(endpoint)) {
         check_settle(check, OUTCOME_PASS,
             "redirects to %.300s; credentials do not follow it by themselves", location);
         return;
@@ -221,12 +221,12 @@ void judge_offer(const struct endpoint *endpoint, const struct http_response *re
         check_add(check, "http.schemes", challenges[i].scheme);
         check_text(check, "http.authorization_uri", challenges[i].authorization_uri);
     }
-    bool nowhere = endpoint->port == 80 && redirect_target(response) == NULL;
+    bool nowhere = endpoint_is_clear(endpoint) && redirect_target(response) == NULL;
     if (is_redirect(status) && !nowhere) {
         judge_redirect(endpoint, response, check);
         return;
     }
-    if (endpoint->port == 80) {
+    if (endpoint_is_clear(endpoint)) {
         check_settle(
             check, OUTCOME_SKIPPED, "plain HTTP answers %d: no redirect is offered here", status);
         check_halt(check);
@@ -329,7 +329,7 @@ static void offer_run(struct session *session, struct check *check)
     }
     if (check->outcome == OUTCOME_PASS && offers(session, "Negotiate"))
         run_want_ticket(session, session->endpoint.host);
-    if (check->outcome == OUTCOME_PASS && session->endpoint.port == 80) {
+    if (check->outcome == OUTCOME_PASS && endpoint_is_clear(&session->endpoint)) {
         const char *location = http_header(&response, "Location");
         if (location != NULL)
             run_discover(session, SERVICE_AUTODISCOVER, location, SOURCE_DNS);
@@ -407,7 +407,7 @@ static void health_run(struct session *session, struct check *check)
 
 static bool health_applies(const struct endpoint *endpoint)
 {
-    return endpoint_is_http(endpoint) && endpoint->port != 80;
+    return endpoint_is_http(endpoint) && !endpoint_is_clear(endpoint);
 }
 
 const struct probe probe_http_health = {

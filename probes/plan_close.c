@@ -36,8 +36,7 @@ void plan_note_vantage(struct plan *plan)
         .addresses = texts,
         .address_count = count,
         .resolvers = resolvers,
-        .resolver_count = plan->resolver_count,
-        .proxy = plan->settings->proxy};
+        .resolver_count = plan->resolver_count};
 }
 
 /* The walk's whole layer logic: what halted at an earlier layer blocks. */

@@ -22,6 +22,12 @@ bool endpoint_is_http(const struct endpoint *endpoint)
     return false;
 }
 
+/* Only Autodiscover's redirect step is asked in the clear, and only there. */
+bool endpoint_is_clear(const struct endpoint *endpoint)
+{
+    return endpoint->port == 80;
+}
+
 bool endpoint_is_directory(const struct endpoint *endpoint)
 {
     return endpoint->service == SERVICE_LDAP || endpoint->service == SERVICE_GC;
@@ -30,7 +36,8 @@ bool endpoint_is_directory(const struct endpoint *endpoint)
 bool endpoint_is_tls(const struct endpoint *endpoint)
 {
     /* Port 80 is Autodiscover's plain HTTP redirect. */
-    return (endpoint_is_http(endpoint) && endpoint->port != 80) || endpoint_is_directory(endpoint);
+    return (endpoint_is_http(endpoint) && !endpoint_is_clear(endpoint)) ||
+           endpoint_is_directory(endpoint);
 }
 
 static const struct {

@@ -27,6 +27,7 @@ extern const struct probe *const probe_table[];
 
 /* Endpoints of which kind: for applies(). */
 bool endpoint_is_http(const struct endpoint *endpoint);      /* any HTTP service */
+bool endpoint_is_clear(const struct endpoint *endpoint);     /* plain HTTP: never credentials */
 bool endpoint_is_tls(const struct endpoint *endpoint);       /* TLS from the first byte */
 bool endpoint_is_directory(const struct endpoint *endpoint); /* ldap, gc */
 

@@ -1,4 +1,4 @@
-#include "probes/session.h"
+#include "probes/probe.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -47,7 +47,7 @@ static void trace_http(void *context, char direction, const char *line)
 
 bool session_open_http(struct session *session, struct fault *fault)
 {
-    struct http_origin origin = {.tls = session->endpoint.port != 80,
+    struct http_origin origin = {.tls = !endpoint_is_clear(&session->endpoint),
         .host = session->endpoint.host,
         .port = session->endpoint.port};
     net_sock sock = session->sock;

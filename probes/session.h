@@ -49,13 +49,11 @@ struct session {
     size_t first_end_point_length;
 
     const char *scheme; /* in use after AUTH: "Kerberos" "NTLM" "Basic" "Bearer" "forms" */
-    bool has_response;
     struct http_response response; /* the first authenticated answer, for PROTOCOL and MAILBOX */
     const char *cookies;           /* OWA */
 
     const char *naming_context;     /* LDAP: defaultNamingContext; "" on a GC */
     struct directory_entry account; /* LDAP: found by PROTOCOL, for MAILBOX */
-    bool has_account;
 
     const void *parsed; /* PROTOCOL's parsed answer, for MAILBOX of the same family */
 };
@@ -74,8 +72,9 @@ void session_trace(struct session *session, char direction, const char *format, 
 
 /* Opens HTTP on session->sock (which it takes over). */
 bool session_open_http(struct session *session, struct fault *fault);
-/* A new connection to the same place where the server closed the old one; the certificate must be
- * the same. Does nothing while the connection is usable. */
+/* A new connection to the same place where the server closed the old one; its certificate is
+ * verified anew, the channel bindings stay those of the first. Does nothing while the connection is
+ * usable. */
 bool session_keep_http(struct session *session, struct fault *fault);
 /* The TLS hash for channel bindings of the connection in use; length 0: no TLS. */
 size_t session_end_point(const struct session *session, const uint8_t **ret_end_point);

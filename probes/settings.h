@@ -76,7 +76,6 @@ struct settings {
     const char *ca;          /* NULL: the system's store */
     struct tls_trust *trust; /* what main read from there */
     bool insecure;
-    const char *proxy; /* NULL: none */
 
     int timeout_ms;  /* per step */
     int deadline_ms; /* whole run */

@@ -163,15 +163,6 @@ void text_escape(struct text_buffer *out, const char *text, bool utf8)
     }
 }
 
-const char *text_escaped(struct arena *arena, const char *text)
-{
-    struct text_buffer buffer = {0};
-    text_escape(&buffer, text, true);
-    const char *copy = arena_strdup(arena, buffer_text(&buffer));
-    buffer_done(&buffer);
-    return copy;
-}
-
 static size_t columns_of(uint32_t c)
 {
     if (c < 0x300)

@@ -22,8 +22,6 @@ size_t utf8_decode(const char *text, uint32_t *ret_character);
 /* \n \r \t, \x1b (a control byte or a byte that is no UTF-8), \u{202e} (a character that would
  * mislead; every character beyond ASCII where utf8 is false). */
 void text_escape(struct text_buffer *out, const char *text, bool utf8);
-/* The same in an arena, UTF-8 kept. */
-const char *text_escaped(struct arena *arena, const char *text);
 
 /* Terminal columns of escaped text: 0 for combining marks, 2 for wide characters. */
 size_t text_columns(const char *text);
