@@ -69,6 +69,7 @@
     X(ACCOUNT_EXPIRED, "account-expired")                                                         \
     X(LOGON_HOURS, "logon-hours")                                                                 \
     X(LOGON_WORKSTATION, "logon-workstation")                                                     \
+    X(LOCKOUT_NEAR, "lockout-near") /* one failed logon more would lock the account */            \
     X(SPN_UNKNOWN, "spn-unknown")                                                                 \
     X(SPN_DUPLICATE, "spn-duplicate")                                                             \
     X(TICKET_REFUSED, "ticket-refused") /* the service cannot use our ticket */                   \

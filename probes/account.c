@@ -24,6 +24,7 @@ static const struct fact_def account_facts[] = {
     {"account.disabled", FACT_BOOL, "userAccountControl says disabled"},
     {"account.locked", FACT_BOOL, "locked out now"},
     {"account.bad_pwd_count", FACT_INT, "failed logons counted by this domain controller"},
+    LDAP_COST_FACTS,
     FACT_END,
 };
 
@@ -88,13 +89,11 @@ static void account_run(struct session *session, struct check *check)
     };
     struct directory_result found;
     struct fault fault;
-    if (!directory_search(
-            session->directory, &search, session_limit(session), arena, &found, &fault)) {
+    if (!ldap_find(session, check, &search, &found, &fault)) {
         check_fail(check, &fault);
         return;
     }
     judge_account(&found, session->settings->address, check);
-    session_trace(session, '*', "search %s: %s", search.filter, check->summary);
     if (check->outcome == OUTCOME_PASS)
         session->account = found.entries[0];
 }

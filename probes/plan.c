@@ -160,8 +160,8 @@ static void want(struct plan *plan, const struct endpoint *endpoint)
     name->wants = entry;
 }
 
-static void want_service(struct plan *plan, enum service service, const char *host, uint16_t port,
-    enum source source, bool candidate)
+void plan_want_service_locked(struct plan *plan, enum service service, const char *host,
+    uint16_t port, enum source source, bool candidate)
 {
     struct endpoint endpoint = {
         .service = service,
@@ -186,7 +186,7 @@ static void want_service(struct plan *plan, enum service service, const char *ho
 
 /* ---- what is asked first ---- */
 
-static void ask_srv(
+void plan_ask_srv_locked(
     struct plan *plan, const char *prefix, const char *domain, enum service service, bool candidate)
 {
     if (!settings_wants_service(plan->settings, service))
@@ -203,16 +203,6 @@ static void ask_srv(
             .candidate = candidate};
 }
 
-static void want_directory(struct plan *plan, const struct place *dc)
-{
-    static const enum service services[] = {SERVICE_KERBEROS, SERVICE_LDAP, SERVICE_GC};
-    for (size_t i = 0; i < sizeof services / sizeof services[0]; i++) {
-        bool this_port = dc->port != 0 && dc->port == service_port(services[i]);
-        if (dc->port == 0 || this_port)
-            want_service(plan, services[i], dc->host, 0, SOURCE_USER, false);
-    }
-}
-
 static void want_front_end(struct plan *plan, const struct place *host, enum source source)
 {
     static const enum service services[] = {SERVICE_AUTODISCOVER, SERVICE_EWS, SERVICE_OWA};
@@ -220,7 +210,7 @@ static void want_front_end(struct plan *plan, const struct place *host, enum sou
         /* Autodiscover on a host of the user's own is one more place to try, not the one clients
          * use. */
         if (source == SOURCE_USER || services[i] != SERVICE_AUTODISCOVER)
-            want_service(plan, services[i], host->host, host->port, source,
+            plan_want_service_locked(plan, services[i], host->host, host->port, source,
                 services[i] == SERVICE_AUTODISCOVER);
     }
 }
@@ -244,24 +234,13 @@ void plan_start_locked(struct plan *plan)
     const struct settings *settings = plan->settings;
     const char *domain = settings->mail_domain;
     char name[DNS_NAME_SIZE];
-    char realm_domain[DNS_NAME_SIZE];
 
     want_resolvers(plan);
-    snprintf(realm_domain, sizeof realm_domain, "%s", settings->realm);
-    for (char *c = realm_domain; *c != '\0'; c++)
-        *c = (char)(*c >= 'A' && *c <= 'Z' ? *c - 'A' + 'a' : *c);
-    const char *directory = realm_domain[0] != '\0' ? realm_domain : domain;
-    /* The KDC first: it is the best prover (gate.h). */
-    ask_srv(plan, "_kerberos._tcp", directory, SERVICE_KERBEROS, false);
-    ask_srv(plan, "_ldap._tcp.dc._msdcs", directory, SERVICE_LDAP, false);
-    ask_srv(plan, "_gc._tcp", directory, SERVICE_GC, false);
-    for (size_t i = 0; i < settings->dcs.count; i++)
-        want_directory(plan, &settings->dcs.list[i]);
-
+    plan_start_directory_locked(plan);
     snprintf(name, sizeof name, "autodiscover.%s", domain);
-    want_service(plan, SERVICE_AUTODISCOVER, name, 0, SOURCE_DNS, true);
-    want_service(plan, SERVICE_AUTODISCOVER, domain, 0, SOURCE_DNS, true);
-    ask_srv(plan, "_autodiscover._tcp", domain, SERVICE_AUTODISCOVER, true);
+    plan_want_service_locked(plan, SERVICE_AUTODISCOVER, name, 0, SOURCE_DNS, true);
+    plan_want_service_locked(plan, SERVICE_AUTODISCOVER, domain, 0, SOURCE_DNS, true);
+    plan_ask_srv_locked(plan, "_autodiscover._tcp", domain, SERVICE_AUTODISCOVER, true);
     for (size_t i = 0; i < settings->hosts.count; i++)
         want_front_end(plan, &settings->hosts.list[i], SOURCE_USER);
     snprintf(name, sizeof name, "mail.%s", domain);
@@ -324,7 +303,7 @@ static bool srv_leads_somewhere(const struct dns_record *record, bool own_port)
 static void srv_answered(struct plan *plan, const struct job *job, const struct name_answer *best)
 {
     struct endpoint endpoint = job->want;
-    /* The directory's SRV records name the clear ports; we speak TLS: service_port(). */
+    /* The directory's SRV records name the clear port; every port of the service gets a row. */
     bool own_port =
         endpoint.service == SERVICE_AUTODISCOVER || endpoint.service == SERVICE_KERBEROS;
     size_t count = best != NULL && best->answer.ok ? best->answer.count : 0, used = 0;
@@ -332,8 +311,12 @@ static void srv_answered(struct plan *plan, const struct job *job, const struct 
         const struct dns_record *record = &best->answer.records[i];
         if (!srv_leads_somewhere(record, own_port))
             continue;
-        want_service(plan, endpoint.service, record->target, own_port ? record->port : 0,
-            SOURCE_DNS, endpoint.candidate);
+        if (endpoint.service == SERVICE_AUTODISCOVER)
+            plan_want_service_locked(plan, endpoint.service, record->target, record->port,
+                SOURCE_DNS, endpoint.candidate);
+        else
+            plan_want_controller_locked(plan, endpoint.service, record->target,
+                own_port ? record->port : 0, SOURCE_DNS, endpoint.candidate);
         used++;
     }
     endpoint.host = job->name;
@@ -469,5 +452,5 @@ void plan_chain_done_locked(struct plan *plan, struct job *job)
         name = name->next;
     if (name != NULL && name->found != NULL &&
         !plan_waits_for_names_locked(plan, SERVICE_AUTODISCOVER))
-        want_service(plan, SERVICE_AUTODISCOVER, host, 80, SOURCE_DNS, true);
+        plan_want_service_locked(plan, SERVICE_AUTODISCOVER, host, 80, SOURCE_DNS, true);
 }

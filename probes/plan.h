@@ -90,6 +90,12 @@ void plan_answered_locked(struct plan *plan, struct job *job);
 void plan_chain_done_locked(struct plan *plan, struct job *job);
 void plan_discover_locked(
     struct plan *plan, enum service service, const char *url, enum source source);
+void plan_learn_site_locked(
+    struct plan *plan, const char *domain, const char *forest, const char *site);
+void plan_discover_controller_locked(struct plan *plan, const char *host, bool gc);
+/* HTTP hosts of the rows so far, and those clients derive from the mail domain; copied. */
+size_t plan_front_ends_locked(
+    const struct plan *plan, struct arena *arena, const char **hosts, size_t max);
 void plan_want_ticket_locked(struct plan *plan, const char *host);
 void plan_krb_ready_locked(
     struct plan *plan, const struct endpoint *kdc, const struct net_address *connect);
@@ -102,6 +108,21 @@ bool plan_waits_for_names_locked(const struct plan *plan, enum service service);
 /* All jobs are done. */
 bool plan_finished_locked(const struct plan *plan);
 void plan_count_locked(const struct plan *plan, size_t *ret_done, size_t *ret_total);
+
+/* ---- domain controllers (plan_directory.c) ---- */
+
+/* The SRV records of the domains the account may live in, and --dc. */
+void plan_start_directory_locked(struct plan *plan);
+/* A controller's rows of a service: of every port it is spoken on. port 0: of all. */
+void plan_want_controller_locked(struct plan *plan, enum service service, const char *host,
+    uint16_t port, enum source source, bool candidate);
+
+/* ---- for plan_directory.c (plan.c) ---- */
+
+void plan_want_service_locked(struct plan *plan, enum service service, const char *host,
+    uint16_t port, enum source source, bool candidate);
+void plan_ask_srv_locked(struct plan *plan, const char *prefix, const char *domain,
+    enum service service, bool candidate);
 
 /* ---- the frame of a run, without threads (plan_close.c) ---- */
 

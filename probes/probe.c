@@ -36,8 +36,9 @@ bool endpoint_is_directory(const struct endpoint *endpoint)
 bool endpoint_is_tls(const struct endpoint *endpoint)
 {
     /* Port 80 is Autodiscover's plain HTTP redirect. */
+    /* 389 and 3268 begin in the clear; SASL seals them once the account has bound. */
     return (endpoint_is_http(endpoint) && !endpoint_is_clear(endpoint)) ||
-           endpoint_is_directory(endpoint);
+           (endpoint_is_directory(endpoint) && endpoint->port != 389 && endpoint->port != 3268);
 }
 
 static const struct {

@@ -131,6 +131,20 @@ static void finish_check(const struct run *run, struct check *check, int64_t ela
     }
 }
 
+/* The objects the probe has found, each a check of its own. */
+static bool publish_found(struct run *run, struct job *job, struct session *session)
+{
+    bool open = true;
+    while (open && session->found != NULL) {
+        struct check *check = session->found;
+        session->found = check->next;
+        check->next = NULL;
+        finish_check(run, check, 0);
+        open = publish(run, job, check);
+    }
+    return open;
+}
+
 static bool run_check(struct run *run, struct job *job, struct session *session,
     const struct probe *probe, const char *subject)
 {
@@ -159,7 +173,7 @@ static bool run_check(struct run *run, struct job *job, struct session *session,
     probe->run(session, check);
     finish_check(run, check, clock_monotonic_us() - begun);
     leave_gate(run, session, check);
-    return publish(run, job, check);
+    return publish(run, job, check) && publish_found(run, job, session);
 }
 
 static void run_chain(struct run *run, struct job *job)

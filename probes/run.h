@@ -45,6 +45,24 @@ bool run_ticket(struct session *session, const char *service, const char *host,
 void run_discover(
     struct session *session, enum service service, const char *url, enum source source);
 
+/* What every replica holds alike is read by one row of a run: true for the first that asks for
+ * `what` (static text). After a failure run_release() lets the next row try. false: ret_who is the
+ * row that reads it. */
+bool run_claim(struct session *session, const char *what, char ret_who[256]);
+void run_release(struct session *session, const char *what);
+/* For a probe whose reading belongs to one row: false: settled as SKIPPED, another row has it. */
+bool run_claim_check(struct session *session, struct check *check);
+
+/* A domain controller said where this host is: the site's own records are asked for. Idempotent.
+ * domain and forest are DNS names, site may be NULL. */
+void run_learn_site(
+    struct session *session, const char *domain, const char *forest, const char *site);
+/* A domain controller that the directory names: it gets rows; gc: also those of a Global Catalog.
+ */
+void run_discover_controller(struct session *session, const char *host, bool gc);
+/* The HTTP hosts in use so far and those clients derive from the mail domain, for SPN searches. */
+size_t run_front_ends(struct session *session, struct arena *arena, const char **hosts, size_t max);
+
 /* An HTTP name in use offers Negotiate: it gets a row for its service ticket. */
 void run_want_ticket(struct session *session, const char *host);
 

@@ -1,6 +1,7 @@
 #include "probes/run_shared.h"
 
 #include <stdio.h>
+#include <string.h>
 
 enum { TRIAL_US = 1000 * 1000 }; /* how long others wait for a trial of their way */
 
@@ -150,4 +151,74 @@ void run_want_ticket(struct session *session, const char *host)
     if (open)
         plan_want_ticket_locked(&shared->plan, host);
     run_leave(session->run, open ? NEWS_JOBS : NEWS_NONE);
+}
+
+/* ---- readings that one row does for all ---- */
+
+bool run_claim(struct session *session, const char *what, char ret_who[256])
+{
+    struct run_shared *shared = run_enter(session->run);
+    struct claim *free_one = NULL, *claim = NULL;
+    for (size_t i = 0; i < CLAIMS_MAX; i++) {
+        if (shared->claims[i].what == NULL)
+            free_one = free_one == NULL ? &shared->claims[i] : free_one;
+        else if (strcmp(shared->claims[i].what, what) == 0)
+            claim = &shared->claims[i];
+    }
+    bool mine = claim == NULL && free_one != NULL;
+    if (mine) {
+        free_one->what = what;
+        snprintf(free_one->who, sizeof free_one->who, "%s", session->chain_id);
+    }
+    snprintf(ret_who, 256, "%s", claim != NULL ? claim->who : "");
+    run_leave(session->run, NEWS_NONE);
+    return mine;
+}
+
+void run_release(struct session *session, const char *what)
+{
+    struct run_shared *shared = run_enter(session->run);
+    for (size_t i = 0; i < CLAIMS_MAX; i++) {
+        if (shared->claims[i].what != NULL && strcmp(shared->claims[i].what, what) == 0)
+            shared->claims[i].what = NULL;
+    }
+    run_leave(session->run, NEWS_NONE);
+}
+
+bool run_claim_check(struct session *session, struct check *check)
+{
+    char who[256];
+    if (run_claim(session, check->probe, who))
+        return true;
+    check_settle(check, OUTCOME_SKIPPED, "read once in a run, by %s", who);
+    return false;
+}
+
+/* ---- what the directory says of places ---- */
+
+void run_learn_site(
+    struct session *session, const char *domain, const char *forest, const char *site)
+{
+    struct run_shared *shared = run_enter(session->run);
+    bool open = !shared->closed;
+    if (open)
+        plan_learn_site_locked(&shared->plan, domain, forest, site);
+    run_leave(session->run, open ? NEWS_JOBS : NEWS_NONE);
+}
+
+void run_discover_controller(struct session *session, const char *host, bool gc)
+{
+    struct run_shared *shared = run_enter(session->run);
+    bool open = !shared->closed;
+    if (open)
+        plan_discover_controller_locked(&shared->plan, host, gc);
+    run_leave(session->run, open ? NEWS_JOBS : NEWS_NONE);
+}
+
+size_t run_front_ends(struct session *session, struct arena *arena, const char **hosts, size_t max)
+{
+    const struct run_shared *shared = run_enter(session->run);
+    size_t count = plan_front_ends_locked(&shared->plan, arena, hosts, max);
+    run_leave(session->run, NEWS_NONE);
+    return count;
 }

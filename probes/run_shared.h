@@ -9,6 +9,14 @@
 #include "probes/run.h"
 #include "probes/ticket.h"
 
+enum { CLAIMS_MAX = 16 };
+
+/* Who reads what every replica holds alike. */
+struct claim {
+    const char *what; /* NULL: free */
+    char who[256];
+};
+
 struct run_shared {
     const struct settings *settings;
     struct survey *survey;
@@ -17,6 +25,7 @@ struct run_shared {
     const struct session *prover; /* who is to call run_gate_tell() */
     struct krb *krb;              /* NULL: Kerberos is not to be used */
     struct ticket_list tickets;
+    struct claim claims[CLAIMS_MAX];
     struct net_address kdc; /* whose TGT we have, once krb_ready */
     bool krb_ready;
     bool ending; /* interrupted or out of time: nothing starts any more, nobody waits */

@@ -90,3 +90,16 @@ size_t session_end_point(const struct session *session, const uint8_t **ret_end_
     *ret_end_point = seen->end_point;
     return seen->end_point_length;
 }
+
+/* ---- objects ---- */
+
+struct check *session_found(struct session *session, const struct probe *probe, const char *subject)
+{
+    struct check *check =
+        check_new(session->chain_id, probe->id, probe->title, probe->layer, subject, probe->facts);
+    struct check **end = &session->found;
+    while (*end != NULL)
+        end = &(*end)->next;
+    *end = check;
+    return check;
+}

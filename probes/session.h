@@ -13,6 +13,7 @@
 #include "probes/settings.h"
 
 struct run;
+struct probe;
 
 /* One answered question, as the planner hands it to the chains of its addresses. */
 struct name_answer {
@@ -56,6 +57,8 @@ struct session {
     struct directory_entry account; /* LDAP: found by PROTOCOL, for MAILBOX */
 
     const void *parsed; /* PROTOCOL's parsed answer, for MAILBOX of the same family */
+
+    struct check *found; /* session_found(), until the runner has taken them */
 };
 
 void session_init(struct session *session);
@@ -69,6 +72,11 @@ void session_trace(struct session *session, char direction, const char *format, 
     __attribute__((format(printf, 3, 4)))
 #endif
     ;
+
+/* A check of its own about one object that a probe has read: a server, a virtual directory; subject
+ * "EX1". Whoever asks for it must settle it; the runner puts it behind the probe's own check. */
+struct check *session_found(
+    struct session *session, const struct probe *probe, const char *subject);
 
 /* Opens HTTP on session->sock (which it takes over). */
 bool session_open_http(struct session *session, struct fault *fault);

@@ -76,6 +76,7 @@ struct settings {
     const char *ca;          /* NULL: the system's store */
     struct tls_trust *trust; /* what main read from there */
     bool insecure;
+    bool risk_lockout; /* a password is used although one failure more would lock the account */
 
     int timeout_ms;  /* per step */
     int deadline_ms; /* whole run */
