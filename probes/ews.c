@@ -51,6 +51,7 @@ static const struct fact_def version_facts[] = {
     {"ews.message", FACT_TEXT, "what the server says of it"},
     {"ews.back_off_ms", FACT_INT, "BackOffMilliseconds of a busy server"},
     {"ews.outlook_status", FACT_INT, "HTTP status where a 403 was asked again as Outlook"},
+    {"auth.expires_days", FACT_INT, "days until the password expires (X-MS-Credentials-Expire)"},
     SERVER_FACTS,
     FACT_END,
 };
@@ -68,6 +69,21 @@ static void note_version(const struct ews_answer *answer, struct check *check)
     check_text(check, "exchange.build",
         build.revision >= 0 ? arena_printf(arena, "%s.%d", text, build.revision) : text);
     check_text(check, "exchange.product", build_name(&build, name, sizeof name));
+}
+
+/* Sent with an answer in the last weeks of a password's life. */
+static void note_expiry(const struct http_response *response, struct check *check)
+{
+    const char *value = http_header(response, "X-MS-Credentials-Expire");
+    int64_t days = 0;
+    if (value == NULL || *value == '\0' || strlen(value) > 6)
+        return;
+    for (; *value != '\0'; value++) {
+        if (*value < '0' || *value > '9')
+            return;
+        days = days * 10 + (*value - '0');
+    }
+    check_int(check, "auth.expires_days", days);
 }
 
 static enum cause code_cause(const char *code)
@@ -99,6 +115,7 @@ void judge_ews(const struct http_response *response, const struct ews_answer *an
 {
     struct fault bad;
     note_server(response, check);
+    note_expiry(response, check);
     if (answer == NULL && response->status != 200) {
         status_fault(response, &bad);
         check_fail(check, &bad);

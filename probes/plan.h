@@ -93,7 +93,7 @@ void plan_discover_locked(
 void plan_learn_site_locked(
     struct plan *plan, const char *domain, const char *forest, const char *site);
 void plan_discover_controller_locked(struct plan *plan, const char *host, bool gc);
-/* HTTP hosts of the rows so far, and those clients derive from the mail domain; copied. */
+/* HTTP hosts of the rows so far, and what their aliases (CNAME) lead to; copied. */
 size_t plan_front_ends_locked(
     const struct plan *plan, struct arena *arena, const char **hosts, size_t max);
 void plan_want_ticket_locked(struct plan *plan, const char *host);

@@ -118,6 +118,10 @@ size_t plan_front_ends_locked(
             endpoint->address == NULL || net_address_parse(endpoint->host, 0, &address))
             continue;
         count = add_host(arena, hosts, count, max, endpoint->host);
+        /* Clients that canonicalise ask for a ticket for what the alias leads to. */
+        const struct dns_answer *dns = job->answer != NULL ? &job->answer->answer : NULL;
+        for (size_t i = 0; dns != NULL && i < dns->cname_count; i++)
+            count = add_host(arena, hosts, count, max, dns->cnames[i]);
     }
     return count;
 }

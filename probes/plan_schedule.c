@@ -57,7 +57,7 @@ static int rank(const struct endpoint *endpoint)
         return 0;
     case SERVICE_LDAP:
     case SERVICE_GC:
-        return 1;
+        return endpoint_is_tls(endpoint) ? 1 : 4; /* in the clear only tickets are used */
     case SERVICE_DNS:
     case SERVICE_AUTODISCOVER:
     case SERVICE_EWS:

@@ -60,7 +60,7 @@ void run_learn_site(
 /* A domain controller that the directory names: it gets rows; gc: also those of a Global Catalog.
  */
 void run_discover_controller(struct session *session, const char *host, bool gc);
-/* The HTTP hosts in use so far and those clients derive from the mail domain, for SPN searches. */
+/* The HTTP hosts in use so far, and what their aliases lead to, for SPN searches. */
 size_t run_front_ends(struct session *session, struct arena *arena, const char **hosts, size_t max);
 
 /* An HTTP name in use offers Negotiate: it gets a row for its service ticket. */

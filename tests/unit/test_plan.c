@@ -256,7 +256,8 @@ static void test_places_of_the_user(void **state)
     planned.settings.detours[0] = (struct detour){"fe.contoso.test", 443, {"127.0.0.20", 10443}};
     planned_open(&planned);
     static const char *const rows[] = {"kerberos/192.0.2.10/192.0.2.10:88",
-        "ldap/192.0.2.10/192.0.2.10:636", "gc/192.0.2.10/192.0.2.10:3269",
+        "ldap/192.0.2.10/192.0.2.10:636", "ldap/192.0.2.10/192.0.2.10:389",
+        "gc/192.0.2.10/192.0.2.10:3269", "gc/192.0.2.10/192.0.2.10:3268",
         "gc/192.0.2.11/192.0.2.11:3269", "ews/::1/[::1]:8443", "owa/::1/[::1]:8443",
         "autodiscover/::1/[::1]:8443", "ews/fe.contoso.test/127.0.0.20:443",
         "owa/fe.contoso.test/127.0.0.20:443", "autodiscover/fe.contoso.test/127.0.0.20:443"};
