@@ -174,8 +174,6 @@ bool directory_result_fault(int code, const char *diagnostic, struct fault *faul
 static bool next_message(struct directory *directory, int id, struct net_limit limit,
     LDAPMessage **ret_message, struct fault *fault)
 {
-    if (!pipe_flush(&directory->pipe, limit, fault))
-        return false;
     for (;;) {
         if (!pipe_has_message(&directory->pipe) && !pipe_fill(&directory->pipe, limit, fault))
             return false;
@@ -203,9 +201,17 @@ bool directory_next(struct directory *directory, int id, struct net_limit limit,
 {
     if (directory->dead)
         return fault_set(fault, CAUSE_CLOSED, ORIGIN_EXREACH, 0, "the LDAP connection is broken");
-    if (next_message(directory, id, limit, ret_message, fault))
+    struct fault why = {.cause = CAUSE_NONE};
+    bool flushed = pipe_flush(&directory->pipe, limit, &why);
+    if (flushed && next_message(directory, id, limit, ret_message, &why))
         return true;
-    directory->dead = true;
+    /* Who only waited in vain may ask something else; a late answer is then dropped. */
+    if (flushed && why.cause == CAUSE_TIMEOUT)
+        ldap_abandon_ext(directory->ldap, id, NULL, NULL);
+    else
+        directory->dead = true;
+    if (fault != NULL)
+        *fault = why;
     return false;
 }
 
@@ -217,6 +223,7 @@ struct collector {
     struct directory_result result;
     size_t room; /* entries allocated */
     size_t max;
+    struct directory_page *page; /* NULL: not in pages */
 };
 
 static void collect_values(struct collector *collector, LDAPMessage *entry, const char *name,
@@ -284,13 +291,15 @@ static bool search_done(struct collector *collector, LDAPMessage *message, struc
     int code = LDAP_SUCCESS;
     char *diagnostic = NULL;
     char **referrals = NULL;
-    int parsed =
-        ldap_parse_result(collector->ldap, message, &code, NULL, &diagnostic, &referrals, NULL, 0);
+    LDAPControl **controls = NULL;
+    int parsed = ldap_parse_result(
+        collector->ldap, message, &code, NULL, &diagnostic, &referrals, &controls, 0);
     bool ok = false;
     if (parsed != LDAP_SUCCESS) {
         directory_library_fault(LDAP_DECODING_ERROR, "the search's result", fault);
     } else if (code == LDAP_SUCCESS) {
-        ok = true;
+        ok = collector->page == NULL ||
+             directory_page_answer(collector->page, collector->ldap, controls, fault);
     } else if (collector->result.count > 0 &&
                (code == LDAP_SIZELIMIT_EXCEEDED || code == LDAP_TIMELIMIT_EXCEEDED ||
                    code == LDAP_ADMINLIMIT_EXCEEDED)) {
@@ -304,6 +313,7 @@ static bool search_done(struct collector *collector, LDAPMessage *message, struc
     }
     ldap_memfree(diagnostic);
     ber_memvfree((void **)referrals);
+    ldap_controls_free(controls);
     return ok;
 }
 
@@ -350,29 +360,57 @@ static int scope_number(enum directory_scope scope)
     return LDAP_SCOPE_BASE;
 }
 
-bool directory_search(struct directory *directory, const struct directory_search *search,
-    struct net_limit limit, struct arena *arena, struct directory_result *ret_result,
-    struct fault *fault)
+/* One request and its answer. */
+static bool search_once(struct directory *directory, const struct directory_search *search,
+    struct net_limit limit, struct collector *collector, struct fault *fault)
 {
-    struct collector collector = {.ldap = directory->ldap, .arena = arena};
-    bool capped = search->max > 0 && search->max < DIRECTORY_ENTRIES_MAX;
-    collector.max = capped ? search->max : DIRECTORY_ENTRIES_MAX;
     size_t count = 0;
     while (search->attributes[count] != NULL)
         count++;
     char **names = xcalloc(count + 1, sizeof *names);
     for (size_t i = 0; i < count; i++)
-        names[i] = arena_strdup(arena, search->attributes[i]);
+        names[i] = arena_strdup(collector->arena, search->attributes[i]);
     int id = 0;
-    int code = ldap_search_ext(directory->ldap, search->base, scope_number(search->scope),
-        search->filter, names, 0, NULL, NULL, NULL, (int)collector.max, &id);
+    LDAPControl *controls[2] = {NULL, NULL};
+    size_t room = collector->max - collector->result.count;
+    bool ok = true;
+    if (collector->page != NULL)
+        ok = directory_page_ask(collector->page, directory->ldap, room, &controls[0], fault);
+    if (ok) {
+        /* A size limit would be that of all pages together: the pages' own sizes do. */
+        int code = ldap_search_ext(directory->ldap, search->base, scope_number(search->scope),
+            search->filter, names, 0, controls, NULL, NULL,
+            collector->page == NULL ? (int)collector->max : 0, &id);
+        if (code != LDAP_SUCCESS)
+            ok = directory_library_fault(code, "the search cannot be sent", fault);
+    }
+    if (controls[0] != NULL)
+        ldap_control_free(controls[0]);
     free(names);
-    if (code != LDAP_SUCCESS)
-        return directory_library_fault(code, "the search cannot be sent", fault);
-    if (!search_collect(directory, id, limit, &collector, fault))
-        return false;
-    *ret_result = collector.result;
-    return true;
+    return ok && search_collect(directory, id, limit, collector, fault);
+}
+
+bool directory_search(struct directory *directory, const struct directory_search *search,
+    struct net_limit limit, struct arena *arena, struct directory_result *ret_result,
+    struct fault *fault)
+{
+    struct directory_page page = {.count = 0};
+    size_t most = search->paged ? DIRECTORY_PAGED_MAX : DIRECTORY_ENTRIES_MAX;
+    struct collector collector = {.ldap = directory->ldap,
+        .arena = arena,
+        .max = search->max > 0 && search->max < most ? search->max : most,
+        .page = search->paged ? &page : NULL};
+    bool ok;
+    do {
+        ok = search_once(directory, search, limit, &collector, fault);
+    } while (ok && directory_page_more(&page) && !collector.result.more &&
+             collector.result.count < collector.max);
+    /* Pages that nobody fetches end with the connection. */
+    collector.result.more |= page.cookie.bv_len > 0;
+    directory_page_done(&page);
+    if (ok)
+        *ret_result = collector.result;
+    return ok;
 }
 
 /* ---- reading a result ---- */

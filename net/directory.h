@@ -14,7 +14,11 @@
 #include "net/secctx.h"
 #include "net/tls.h"
 
-enum { DIRECTORY_ENTRIES_MAX = 1000, DIRECTORY_VALUES_MAX = 2000 };
+enum {
+    DIRECTORY_ENTRIES_MAX = 1000, /* of one answer: what AD gives at most (MaxPageSize) */
+    DIRECTORY_PAGED_MAX = 5000,
+    DIRECTORY_VALUES_MAX = 2000
+};
 
 struct directory;
 
@@ -64,11 +68,20 @@ struct directory_search {
     const char *filter;
     const char *const *attributes; /* NULL-terminated; never NULL */
     size_t max;                    /* entries; 0: DIRECTORY_ENTRIES_MAX */
+    bool paged; /* in pages (RFC 2696): more than the server gives at once, up to max entries; 0:
+                   DIRECTORY_PAGED_MAX */
 };
 
 /* No entry is a success with count 0. noSuchObject (32) is NO_OBJECT. */
 bool directory_search(struct directory *directory, const struct directory_search *search,
     struct net_limit limit, struct arena *arena, struct directory_result *ret_result,
+    struct fault *fault);
+
+/* StartTLS (RFC 4511 §4.14), then the handshake on the same socket; *ret_result: the LDAP result,
+ * -1: none came. A certificate that does not verify is no failure here: see tls_seen_fault(). *seen
+ * must outlive the directory. */
+bool directory_starttls(struct directory *directory, const char *host,
+    const struct tls_trust *trust, struct net_limit limit, struct tls_seen *seen, int *ret_result,
     struct fault *fault);
 
 /* SASL bind with tokens of a security context: mechanism "GSSAPI" (RFC 4752, no layer inside TLS;
@@ -79,6 +92,11 @@ bool directory_search(struct directory *directory, const struct directory_search
  * secctx_step()'s. `*ret_sent`: a proof of the password left this host. */
 bool directory_bind(struct directory *directory, const char *mechanism, struct secctx *context,
     struct net_limit limit, bool *ret_sent, struct fault *fault);
+/* GSSAPI with a context made without flags, and no layer also where there is no TLS: only to learn
+ * whether the server insists on one (LDAP signing). STRONG_AUTH_REQUIRED: it does. The connection
+ * is good for nothing afterwards. */
+bool directory_bind_bare(struct directory *directory, struct secctx *context,
+    struct net_limit limit, struct fault *fault);
 /* Simple bind; the connection must have TLS, else CREDENTIAL_UNSAFE and nothing is sent. */
 bool directory_bind_simple(struct directory *directory, const char *user,
     const struct secret *secret, struct net_limit limit, bool *ret_sent, struct fault *fault);

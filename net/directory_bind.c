@@ -190,7 +190,7 @@ static bool choose_layer(struct sasl *sasl, const struct berval *offer, const ui
     if ((layers & wanted) == 0)
         return fault_set(fault, CAUSE_STRONG_AUTH_REQUIRED, ORIGIN_EXREACH, (long)layers,
             sasl->layer ? "the server offers no sealing for GSSAPI"
-                        : "the server insists on sealing inside TLS");
+                        : "the server insists on signing or sealing");
     sasl->layer_max = word & 0xffffff;
     uint8_t answer[4];
     struct writer writer = writer_of(answer, sizeof answer);
@@ -292,5 +292,20 @@ bool directory_bind(struct directory *directory, const char *mechanism, struct s
         return fault_set(fault, CAUSE_INTERNAL, ORIGIN_EXREACH, 0,
             sasl.layer ? "a bind without TLS needs a context that seals"
                        : "a bind inside TLS needs a context that neither signs nor seals");
+    return sasl_run(&sasl, fault);
+}
+
+bool directory_bind_bare(struct directory *directory, struct secctx *context,
+    struct net_limit limit, struct fault *fault)
+{
+    bool sent = false;
+    struct sasl sasl = {
+        .directory = directory,
+        .mechanism = "GSSAPI",
+        .context = context,
+        .limit = limit,
+        .sent = &sent,
+        .negotiates = true,
+    };
     return sasl_run(&sasl, fault);
 }

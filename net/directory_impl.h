@@ -56,6 +56,23 @@ struct directory {
     bool dead; /* after a broken connection nothing more is tried */
 };
 
+/* A search in pages, RFC 2696 §3: each answer brings a cookie for the next one; the last one's is
+ * empty. Zero is a search's beginning. */
+struct directory_page {
+    struct berval cookie;
+    unsigned count; /* pages so far */
+};
+void directory_page_done(struct directory_page *page);
+/* The control of the next request, for at most `room` entries; the caller frees it with
+ * ldap_control_free(). */
+bool directory_page_ask(const struct directory_page *page, LDAP *ldap, size_t room,
+    LDAPControl **ret_control, struct fault *fault);
+/* The controls of an answer; NULL: none. A server that does not page has answered whole. */
+bool directory_page_answer(
+    struct directory_page *page, LDAP *ldap, LDAPControl **controls, struct fault *fault);
+/* There is a further page. */
+bool directory_page_more(const struct directory_page *page);
+
 /* A result of the server: code and diagnosticMessage to a fault; returns false. */
 bool directory_result_fault(int code, const char *diagnostic, struct fault *fault);
 /* libldap's own refusal; returns false. */

@@ -56,6 +56,31 @@ const char *host_name(struct arena *arena)
     return strchr(own, '.') != NULL ? own : qualify(arena, own);
 }
 
+/* resolv.conf(5): "domain" and the first of "search"; the last line of either counts. */
+static const char *appended_domain(struct arena *arena)
+{
+    enum { RESOLV_CONF_MAX = 64 * 1024 };
+    char *bytes = NULL, *lines = NULL;
+    size_t length = 0;
+    const char *domain = NULL;
+    if (!host_read_file(arena, "/etc/resolv.conf", RESOLV_CONF_MAX, &bytes, &length, NULL))
+        return NULL;
+    for (char *line = strtok_r(bytes, "\n", &lines); line != NULL;
+         line = strtok_r(NULL, "\n", &lines)) {
+        char *words = NULL;
+        const char *key = strtok_r(line, " \t\r", &words);
+        if (key != NULL && (strcmp(key, "search") == 0 || strcmp(key, "domain") == 0))
+            domain = strtok_r(NULL, " \t\r", &words);
+    }
+    return domain;
+}
+
+const char *host_domain(struct arena *arena)
+{
+    const char *dot = strchr(host_name(arena), '.');
+    return dot != NULL && dot[1] != '\0' ? dot + 1 : appended_domain(arena);
+}
+
 static size_t collect(
     const struct ifaddrs *list, bool loopback, struct net_address *ret_addresses, size_t size)
 {

@@ -11,6 +11,9 @@
 const char *host_env(const char *name); /* NULL: unset or empty */
 /* Our host name, fully qualified where the system knows it; never NULL. */
 const char *host_name(struct arena *arena);
+/* The DNS domain this machine is in: of its name, else what resolv.conf appends first; NULL: none.
+ */
+const char *host_domain(struct arena *arena);
 /* Our non-loopback addresses; loopback ones where there are no others. Returns how many. */
 size_t host_addresses(struct net_address *ret_addresses, size_t size);
 

@@ -130,11 +130,12 @@ static void flight_done(struct http_flight *flight)
     curl_slist_free_all(flight->headers);
     arena_done(&flight->arena);
     free(flight->body);
+    free(flight->upload.bytes);
     *flight = (struct http_flight){0};
 }
 
 /* Ends the request under way; curl closes the connection of one that was not whole. */
-static void land(struct http_conn *conn)
+void http_land(struct http_conn *conn)
 {
     if (!conn->in_flight)
         return;
@@ -149,7 +150,7 @@ void http_close(struct http_conn *conn)
 {
     if (conn == NULL)
         return;
-    land(conn);
+    http_land(conn);
     if (conn->easy != NULL)
         curl_easy_cleanup(conn->easy);
     if (conn->multi != NULL)
@@ -243,20 +244,29 @@ static bool timed_out(const struct http_conn *conn, struct fault *fault)
         conn->whom, seconds);
 }
 
+bool http_perform(struct http_conn *conn, struct fault *fault)
+{
+    int running = 0;
+    CURLMcode status = curl_multi_perform(conn->multi, &running);
+    take_result(conn);
+    if (status != CURLM_OK)
+        return fault_set(
+            fault, CAUSE_INTERNAL, ORIGIN_CURL, status, "curl: %s", curl_multi_strerror(status));
+    return true;
+}
+
 /* Lets curl work until the gate has been passed (to_gate), or until the request has ended. */
 static bool drive(struct http_conn *conn, bool to_gate, struct net_limit limit, struct fault *fault)
 {
     struct http_flight *flight = &conn->flight;
     for (;;) {
-        int running = 0;
-        CURLMcode status = curl_multi_perform(conn->multi, &running);
-        take_result(conn);
+        if (!http_perform(conn, fault))
+            return false;
         if (flight->ended || (to_gate && flight->gated))
             return true;
         struct curl_waitfd cancel = {.fd = limit.cancel_fd, .events = CURL_WAIT_POLLIN};
-        if (status == CURLM_OK)
-            status = curl_multi_poll(conn->multi, &cancel, limit.cancel_fd >= 0 ? 1 : 0,
-                deadline_left_ms(limit.deadline), NULL);
+        CURLMcode status = curl_multi_poll(conn->multi, &cancel, limit.cancel_fd >= 0 ? 1 : 0,
+            deadline_left_ms(limit.deadline), NULL);
         if (status != CURLM_OK)
             return fault_set(fault, CAUSE_INTERNAL, ORIGIN_CURL, status, "curl: %s",
                 curl_multi_strerror(status));
@@ -314,14 +324,14 @@ bool http_begin(struct http_conn *conn, const struct http_request *request, stru
         http_trace_tls(conn);
     if (!ok) {
         conn->spent = true;
-        land(conn);
+        http_land(conn);
         return false;
     }
     http_trace_body(conn, '>', request->body_length);
     return true;
 }
 
-static bool is_whole(const struct http_conn *conn)
+bool http_answer_whole(const struct http_conn *conn)
 {
     const struct http_flight *flight = &conn->flight;
     if (flight->result != CURLE_OK || !flight->headers_whole || flight->status == 0)
@@ -361,7 +371,7 @@ bool http_finish(struct http_conn *conn, struct net_limit limit, struct http_res
     if (!conn->in_flight)
         return fault_set(fault, CAUSE_INTERNAL, ORIGIN_EXREACH, 0, "no request is under way");
     bool ok = drive(conn, false, limit, fault);
-    if (ok && !is_whole(conn))
+    if (ok && !http_answer_whole(conn))
         ok = http_finish_fault(conn, fault);
     if (ok) {
         http_trace_body(conn, '<', flight->body_length);
@@ -369,7 +379,7 @@ bool http_finish(struct http_conn *conn, struct net_limit limit, struct http_res
     } else {
         conn->spent = true;
     }
-    land(conn);
+    http_land(conn);
     return ok;
 }
 

@@ -300,6 +300,16 @@ static bool make_headers(struct http_flight *flight, struct fault *fault)
     return true;
 }
 
+static void set_upload(struct http_conn *conn)
+{
+    CURL *easy = conn->easy;
+    curl_easy_setopt(easy, CURLOPT_UPLOAD, 1L);
+    curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, conn->flight.request->method);
+    curl_easy_setopt(easy, CURLOPT_INFILESIZE_LARGE, (curl_off_t)conn->flight.upload.announced);
+    curl_easy_setopt(easy, CURLOPT_READFUNCTION, http_stream_on_read);
+    curl_easy_setopt(easy, CURLOPT_READDATA, conn);
+}
+
 static void set_method(CURL *easy, const struct http_request *request)
 {
     static const char nothing[] = "";
@@ -389,6 +399,9 @@ bool http_curl_prepare(struct http_conn *conn, struct fault *fault)
     curl_easy_setopt(conn->easy, CURLOPT_REQUEST_TARGET, request->target);
     curl_easy_setopt(conn->easy, CURLOPT_HTTPHEADER, flight->headers);
     curl_easy_setopt(conn->easy, CURLOPT_USERAGENT, "exreach");
-    set_method(conn->easy, request);
+    if (flight->upload.announced > 0)
+        set_upload(conn);
+    else
+        set_method(conn->easy, request);
     return true;
 }

@@ -10,7 +10,16 @@
 #include "net/http.h"
 #include "net/tls_private.h"
 
-enum { HTTP_FIRST_SIZE = 32 };
+enum { HTTP_FIRST_SIZE = 32, HTTP_STREAMS_MAX = 4 };
+
+/* What a streamed request still has to send (http_stream.c). */
+struct http_upload {
+    uint64_t announced; /* 0: no upload */
+    uint64_t queued;
+    char *bytes;
+    size_t at, length;
+    bool paused; /* curl waits for http_stream_write() */
+};
 
 /* One request under way. */
 struct http_flight {
@@ -33,6 +42,7 @@ struct http_flight {
     char *body;
     size_t body_length, body_size;
     bool has_length; /* the headers say where the body ends */
+    struct http_upload upload;
 };
 
 struct http_conn {
@@ -64,6 +74,15 @@ struct http_conn {
 bool http_curl_prepare(struct http_conn *conn, struct fault *fault);
 /* Whether this request may go over this connection now: the judgement of the gate. */
 bool http_gate(struct http_conn *conn, struct fault *fault);
+
+/* CURLOPT_READFUNCTION of an upload. */
+size_t http_stream_on_read(char *bytes, size_t one, size_t size, void *context);
+/* Lets curl do what it can without waiting. */
+bool http_perform(struct http_conn *conn, struct fault *fault);
+/* The answer that has ended is whole. */
+bool http_answer_whole(const struct http_conn *conn);
+/* Ends the request under way. */
+void http_land(struct http_conn *conn);
 
 /* Why curl ended: before the gate, and after it. Always false. */
 bool http_begin_fault(const struct http_conn *conn, struct fault *fault);

@@ -54,7 +54,13 @@ struct krb_reply {
 bool krb_ask(struct krb *krb, const struct net_address *kdc, net_sock sock, struct net_limit limit,
     struct krb_reply *ret_reply, struct fault *fault);
 
-/* 2. The AS exchange with the password: at most one attempt. The TGT goes into the cache. Causes as
+/* The same by UDP only, one datagram: true where the KDC answers at all, whatever it says of the
+ * account. Causes: transport, MALFORMED. */
+bool krb_ask_udp(struct krb *krb, const struct net_address *kdc, struct net_limit limit,
+    struct krb_reply *ret_reply, struct fault *fault);
+
+/* 2. The AS exchange with the password: at most one attempt. The TGT goes into the cache; a
+ * further login, at another KDC, leaves the cache as it is. Causes as
  * above and PASSWORD_WRONG (24). `*ret_sent`: the encrypted timestamp left this host, so an attempt
  * may count. */
 bool krb_login(struct krb *krb, const struct net_address *kdc, const struct secret *secret,
@@ -65,6 +71,12 @@ bool krb_login(struct krb *krb, const struct net_address *kdc, const struct secr
  * tells): krb_login() with a NULL secret then takes the account's key from it. Causes: INTERNAL (no
  * cache, expired; the text names it), UNSUPPORTED (a cache kind outside our deadlines). */
 bool krb_adopt_cache(struct krb *krb, struct fault *fault);
+
+/* Somebody's tickets, whoever is logged on here, under a state of their own: to read with, where
+ * the account under test must not be used yet. Only a cache as for krb_adopt_cache(), no keytab. */
+bool krb_reader(struct krb **ret_krb, struct fault *fault);
+const char *krb_realm(const struct krb *krb);
+const char *krb_account(const struct krb *krb); /* of a reader: its principal */
 
 bool krb_has_ticket(const struct krb *krb); /* a TGT is in the cache */
 

@@ -63,6 +63,9 @@ void krb_shut(krb5_context context, krb5_ccache cache);
 bool krb_cached_server(const struct krb *krb, const char *service, const char *host,
     struct arena *arena, char **ret_principal);
 
+/* The user's default cache, "FILE:/tmp/krb5cc_1000"; NULL: none. */
+const char *krb_user_cache(void);
+
 /* Our NetBIOS name as krb_global_init() found it, for NTLM; "" before. */
 const char *krb_workstation(void);
 

@@ -25,6 +25,7 @@ struct as_exchange {
     krb5_get_init_creds_opt *options;
     krb5_init_creds_context creds;
     krb5_keytab keytab;
+    bool again; /* the cache has a TGT already, and tickets that others use */
     struct krb_wire wire;
 };
 
@@ -103,28 +104,44 @@ static bool as_exchange_one(struct as_exchange *as, krb5_data *request, bool onc
     return true;
 }
 
+/* The AS-REQ without pre-authentication and its answer, a KRB-ERROR or not. */
+static bool as_ask(
+    struct as_exchange *as, const struct krb *krb, struct krb_reply *reply, struct fault *fault)
+{
+    krb5_data nothing = {0};
+    krb5_data request = {0};
+    krb5_data message = {0};
+    bool more = false;
+    if (!as_init(as, krb, false, fault))
+        return false;
+    krb5_error_code code = as_step(as, &nothing, &request, &more);
+    if (code != 0)
+        return krb_library_fault(as->context, code, "the AS request", fault);
+    return as_exchange_one(as, &request, false, &message, reply, fault);
+}
+
 bool krb_ask(struct krb *krb, const struct net_address *kdc, net_sock sock, struct net_limit limit,
     struct krb_reply *ret_reply, struct fault *fault)
 {
     struct as_exchange as = {.wire = {.kdc = kdc, .limit = limit, .sock = sock}};
     as.wire.borrowed = sock != NET_SOCK_NONE;
     struct krb_reply reply = {0};
-    krb5_data nothing = {0};
-    krb5_data request = {0};
-    krb5_data message = {0};
-    bool more = false;
-    bool ok = false;
-    if (!as_init(&as, krb, false, fault))
-        goto out;
-    krb5_error_code code = as_step(&as, &nothing, &request, &more);
-    if (code != 0) {
-        krb_library_fault(as.context, code, "the AS request", fault);
-        goto out;
-    }
-    ok = as_exchange_one(&as, &request, false, &message, &reply, fault);
+    bool ok = as_ask(&as, krb, &reply, fault);
     if (ok && reply.error != 0 && reply.error != KDC_ERR_PREAUTH_REQUIRED)
         ok = krb_reply_fault(KRB_AS, &reply, fault);
-out:
+    as_done(&as);
+    *ret_reply = reply;
+    return ok;
+}
+
+bool krb_ask_udp(struct krb *krb, const struct net_address *kdc, struct net_limit limit,
+    struct krb_reply *ret_reply, struct fault *fault)
+{
+    struct as_exchange as = {
+        .wire = {.kdc = kdc, .limit = limit, .sock = NET_SOCK_NONE, .udp = true}};
+    struct krb_reply reply = {0};
+    /* RESPONSE_TOO_BIG is an answer, too. */
+    bool ok = as_ask(&as, krb, &reply, fault) || reply.answered;
     as_done(&as);
     *ret_reply = reply;
     return ok;
@@ -178,9 +195,10 @@ static bool as_store(struct as_exchange *as, struct krb_reply *reply, struct fau
         reply->server_time = (int64_t)(uint32_t)creds.times.authtime;
         snprintf(reply->realm, sizeof reply->realm, "%.*s", (int)creds.server->realm.length,
             creds.server->realm.data);
-        code = krb5_cc_initialize(as->context, as->cache, creds.client);
+        if (!as->again)
+            code = krb5_cc_initialize(as->context, as->cache, creds.client);
     }
-    if (code == 0)
+    if (code == 0 && !as->again)
         code = krb5_cc_store_cred(as->context, as->cache, &creds);
     krb5_free_cred_contents(as->context, &creds);
     return code == 0 || krb_library_fault(as->context, code, "the ticket cache", fault);
@@ -227,6 +245,7 @@ bool krb_login(struct krb *krb, const struct net_address *kdc, const struct secr
     struct as_exchange as = {.wire = {.kdc = kdc, .limit = limit, .sock = NET_SOCK_NONE}};
     struct krb_reply reply = {0};
     *ret_sent = false;
+    as.again = krb_has_ticket(krb);
     bool from_keytab = secret == NULL && krb->keytab != NULL;
     bool ok = as_init(&as, krb, from_keytab, fault) && as_set_secret(&as, krb, secret, fault) &&
               as_run(&as, ret_sent, &reply, fault);
