@@ -1,8 +1,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <openssl/sha.h>
+#include <stdlib.h>
+
 #include "net/wire/text.h"
 #include "probes/ldap.h"
+#include "probes/ldap_value.h"
 
 enum { UAC_DISABLED = 0x2, COMPUTED_LOCKED = 0x10 }; /* [MS-ADTS] 2.2.16 */
 
@@ -24,6 +28,14 @@ static const struct fact_def account_facts[] = {
     {"account.disabled", FACT_BOOL, "userAccountControl says disabled"},
     {"account.locked", FACT_BOOL, "locked out now"},
     {"account.bad_pwd_count", FACT_INT, "failed logons counted by this domain controller"},
+    {"account.sid", FACT_TEXT, "objectSid"},
+    {"account.domain", FACT_TEXT, "DNS name of the account's domain"},
+    {"account.display_name", FACT_TEXT, "displayName"},
+    {"account.uac", FACT_INT, "userAccountControl"},
+    {"account.when_changed", FACT_TEXT, "whenChanged, on this replica"},
+    {"account.usn", FACT_INT, "uSNChanged, on this replica"},
+    {"account.fingerprint", FACT_TEXT,
+        "digest of what decides about the mailbox, to compare replicas of one kind"},
     LDAP_COST_FACTS,
     FACT_END,
 };
@@ -32,25 +44,93 @@ static const char *const account_attributes[] = {"sAMAccountName", "userPrincipa
     "proxyAddresses", "legacyExchangeDN", "userAccountControl",
     "msDS-User-Account-Control-Computed", "badPwdCount", "msExchMailboxGuid", "homeMDB",
     "msExchRecipientTypeDetails", "msExchHideFromAddressLists", "showInAddressBook",
-    "msExchHomeServerName", "targetAddress", NULL};
+    "msExchHomeServerName", "targetAddress", "protocolSettings", "objectSid", "displayName",
+    "whenChanged", "uSNChanged", NULL};
+
+/* ---- the fingerprint: the same on replicas that say the same ---- */
+
+static int compare_values(const void *a, const void *b)
+{
+    const struct directory_value *first = a, *second = b;
+    size_t shorter = first->length < second->length ? first->length : second->length;
+    int order = memcmp(first->bytes, second->bytes, shorter);
+    if (order != 0)
+        return order;
+    return (first->length > second->length) - (first->length < second->length);
+}
+
+/* A digest over names and values, each ended by a NUL, the values of one attribute sorted: replicas
+ * hold them in any order. */
+static const char *fingerprint(struct arena *arena, const struct directory_entry *account)
+{
+    static const char *const names[] = {"homeMDB", "legacyExchangeDN", "mail", "msExchMailboxGuid",
+        "msExchHideFromAddressLists", "msExchRecipientTypeDetails", "protocolSettings",
+        "proxyAddresses", "showInAddressBook", "targetAddress", "userAccountControl"};
+    enum { SHOWN = 8 };
+    unsigned char digest[SHA256_DIGEST_LENGTH];
+    char text[2 * SHOWN + 1];
+    size_t size = 0, used = 0;
+    for (size_t i = 0; i < account->count; i++) {
+        for (size_t n = 0; n < account->attributes[i].count; n++)
+            size += account->attributes[i].values[n].length + 1;
+    }
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        size += strlen(names[i]) + 1;
+    char *bytes = arena_alloc(arena, size);
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        memcpy(bytes + used, names[i], strlen(names[i]) + 1);
+        used += strlen(names[i]) + 1;
+        const struct directory_attribute *attribute = entry_attribute(account, names[i]);
+        if (attribute == NULL || attribute->count == 0)
+            continue;
+        struct directory_value *values =
+            arena_copy(arena, attribute->values, attribute->count * sizeof *values);
+        qsort(values, attribute->count, sizeof *values, compare_values);
+        for (size_t n = 0; n < attribute->count; n++) {
+            memcpy(bytes + used, values[n].bytes, values[n].length);
+            used += values[n].length + 1;
+        }
+    }
+    SHA256((const unsigned char *)bytes, used, digest);
+    for (size_t i = 0; i < SHOWN; i++)
+        snprintf(text + 2 * i, 3, "%02x", digest[i]);
+    return arena_strdup(arena, text);
+}
+
+static void note_identity(const struct directory_entry *account, struct check *check)
+{
+    int64_t number;
+    struct sid sid;
+    const struct directory_attribute *bytes = entry_attribute(account, "objectSid");
+    if (bytes != NULL && bytes->count > 0 && sid_read(&bytes->values[0], &sid))
+        check_text(check, "account.sid", sid_text(&check->arena, &sid));
+    check_text(check, "account.domain", dn_domain(&check->arena, account->dn));
+    check_text(check, "account.display_name", entry_text(account, "displayName"));
+    check_text(check, "account.when_changed",
+        generalized_time(&check->arena, entry_text(account, "whenChanged")));
+    if (entry_int(account, "uSNChanged", &number))
+        check_int(check, "account.usn", number);
+    check_text(check, "account.fingerprint", fingerprint(&check->arena, account));
+}
 
 static void note_account(const struct directory_entry *account, struct check *check)
 {
     int64_t number;
-    const struct directory_attribute *proxies = entry_attribute(account, "proxyAddresses");
     check_text(check, "account.dn", account->dn);
     check_text(check, "account.sam", entry_text(account, "sAMAccountName"));
     check_text(check, "account.upn", entry_text(account, "userPrincipalName"));
     check_text(check, "account.mail", entry_text(account, "mail"));
     check_text(check, "account.legacy_dn", entry_text(account, "legacyExchangeDN"));
-    for (size_t i = 0; proxies != NULL && i < proxies->count; i++)
-        check_add(check, "account.proxies", proxies->values[i].bytes);
-    if (entry_int(account, "userAccountControl", &number))
+    check_values(check, "account.proxies", account, "proxyAddresses");
+    if (entry_int(account, "userAccountControl", &number)) {
+        check_int(check, "account.uac", number);
         check_bool(check, "account.disabled", (number & UAC_DISABLED) != 0);
+    }
     if (entry_int(account, "msDS-User-Account-Control-Computed", &number))
         check_bool(check, "account.locked", (number & COMPUTED_LOCKED) != 0);
     if (entry_int(account, "badPwdCount", &number))
         check_int(check, "account.bad_pwd_count", number);
+    note_identity(account, check);
 }
 
 void judge_account(const struct directory_result *found, const char *address, struct check *check)
@@ -73,17 +153,54 @@ void judge_account(const struct directory_result *found, const char *address, st
     check_settle(check, OUTCOME_PASS, "found %s", found->entries[0].dn);
 }
 
-static void account_run(struct session *session, struct check *check)
+const char *ldap_address_filter(struct arena *arena, const char *address)
 {
+    const char *text = directory_escape(arena, address);
+    /* mail and userPrincipalName find accounts that Exchange does not know (yet). */
+    return arena_printf(arena,
+        "(&(objectCategory=person)(|(proxyAddresses=smtp:%s)(mail=%s)(userPrincipalName=%s)))",
+        text, text, text);
+}
+
+const char *ldap_logon_object(struct session *session, struct check *check)
+{
+    static const char *const attributes[] = {"sAMAccountName", NULL};
+    const struct settings *settings = session->settings;
     struct arena *arena = &session->arena;
-    const char *address = directory_escape(arena, session->settings->address);
+    struct directory_result found;
+    struct fault fault;
+    if (text_equal_nocase(settings->user, settings->address) || settings->user[0] == '\0') {
+        if (session->account.dn == NULL)
+            check_settle(check, OUTCOME_SKIPPED, "the account's object was not found");
+        return session->account.dn;
+    }
+    bool named = strchr(settings->account, '@') == NULL; /* DOMAIN\user */
     const struct directory_search search = {
         .base = session->naming_context,
         .scope = DIRECTORY_SUBTREE,
-        /* mail and userPrincipalName find accounts that Exchange does not know (yet). */
-        .filter = arena_printf(arena,
-            "(&(objectCategory=person)(|(proxyAddresses=smtp:%s)(mail=%s)(userPrincipalName=%s)))",
-            address, address, address),
+        .filter = named ? arena_printf(arena, "(&(objectCategory=person)(sAMAccountName=%s))",
+                              directory_escape(arena, settings->account))
+                        : ldap_address_filter(arena, settings->account),
+        .attributes = attributes,
+        .max = 2,
+    };
+    if (!ldap_find(session, check, &search, &found, &fault)) {
+        check_fail(check, &fault);
+        return NULL;
+    }
+    if (found.count == 1)
+        return found.entries[0].dn;
+    check_settle(check, OUTCOME_SKIPPED, "%s is the name of %s in %s", settings->user,
+        found.count == 0 ? "no account" : "several accounts", session->naming_context);
+    return NULL;
+}
+
+static void account_run(struct session *session, struct check *check)
+{
+    const struct directory_search search = {
+        .base = session->naming_context,
+        .scope = DIRECTORY_SUBTREE,
+        .filter = ldap_address_filter(&session->arena, session->settings->address),
         .attributes = account_attributes,
         .max = 10,
     };

@@ -56,7 +56,7 @@ bool gate_cause_denies(enum cause cause)
     static const enum cause denying[] = {CAUSE_LOGON_REFUSED, CAUSE_ACCESS_DENIED,
         CAUSE_PASSWORD_WRONG, CAUSE_PASSWORD_EXPIRED, CAUSE_PASSWORD_MUST_CHANGE,
         CAUSE_ACCOUNT_UNKNOWN, CAUSE_ACCOUNT_REVOKED, CAUSE_ACCOUNT_DISABLED, CAUSE_ACCOUNT_LOCKED,
-        CAUSE_ACCOUNT_EXPIRED, CAUSE_LOGON_HOURS, CAUSE_LOGON_WORKSTATION};
+        CAUSE_ACCOUNT_EXPIRED, CAUSE_LOGON_HOURS, CAUSE_LOGON_WORKSTATION, CAUSE_LOCKOUT_NEAR};
     for (size_t i = 0; i < sizeof denying / sizeof denying[0]; i++) {
         if (denying[i] == cause)
             return true;

@@ -3,7 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "probes/logon.h"
+#include "net/wire/text.h"
+#include "probes/credentials.h"
 #include "probes/run.h"
 
 static const struct fact_def as_facts[] = {
@@ -41,11 +42,12 @@ static void note_reply(const struct krb_reply *reply, const char *code_key, stru
 /* Whether the account may be asked for at all; settles the check where not. */
 static bool may_ask(struct session *session, struct check *check)
 {
+    struct fault fault;
     if (session->settings->anonymous)
         check_settle(check, OUTCOME_SKIPPED, "no logon was asked for (--anonymous)");
-    else if (run_krb(session) == NULL)
-        check_settle(
-            check, OUTCOME_SKIPPED, "Kerberos is left out (--auth), or the realm is unknown");
+    else if (run_krb_open(session, &fault) == NULL)
+        check_settle(check, OUTCOME_SKIPPED, "%s",
+            fault.cause != CAUSE_NONE ? fault.text : "Kerberos is left out (--auth)");
     else
         return true;
     check_halt(check);
@@ -91,6 +93,19 @@ static void adopt_cache(struct session *session, struct check *check)
         run_gate_tell(session, WAY_KDC, GATE_PROVED, check, NULL);
 }
 
+/* A realm that DNS led us to, and not the account's name, need not know the account: that proves
+ * nothing. */
+static bool is_stranger(struct session *session, const struct fault *fault, struct check *check)
+{
+    const char *realm = krb_realm(run_krb(session));
+    if (fault->cause != CAUSE_ACCOUNT_UNKNOWN || text_equal_nocase(realm, session->settings->realm))
+        return false;
+    check_settle(
+        check, OUTCOME_SKIPPED, "%s, the realm found here, does not know the account", realm);
+    check_halt(check);
+    return true;
+}
+
 static void as_run(struct session *session, struct check *check)
 {
     struct krb_reply reply = {0};
@@ -109,6 +124,8 @@ static void as_run(struct session *session, struct check *check)
     note_reply(&reply, "krb.asked", check);
     session_trace(session, '*', "AS-REQ without pre-authentication: %s",
         usable ? "the account is usable" : fault.text);
+    if (!usable && is_stranger(session, &fault, check))
+        return;
     bool settled = !usable && fault.cause != CAUSE_PASSWORD_WRONG && gate_cause_denies(fault.cause);
     if (!usable && !settled) {
         check_fail(check, &fault);

@@ -30,50 +30,6 @@ static const struct fact_def logon_facts[] = {
     FACT_END,
 };
 
-/* ---- what may be sent where ---- */
-
-static bool certificate_good(const struct session *session)
-{
-    const struct tls_seen *seen =
-        session->http != NULL ? http_tls(session->http) : &session->tls_seen;
-    return seen->done && seen->error_count == 0;
-}
-
-bool logon_forbidden(struct session *session, struct check *check)
-{
-    const struct settings *settings = session->settings;
-    const char *host = session->endpoint.host;
-    if (settings->anonymous)
-        check_settle(check, OUTCOME_SKIPPED, "no logon was asked for (--anonymous)");
-    else if (!settings_trusts_host(settings, host))
-        check_settle(check, OUTCOME_SKIPPED,
-            "%s is outside %s and nobody vouches for it: no credentials without --allow-host %s",
-            host, settings->mail_domain, host);
-    else if (!certificate_good(session))
-        check_settle(check, OUTCOME_SKIPPED,
-            "no credentials over a connection whose certificate did not verify");
-    else
-        return false;
-    check_halt(check);
-    return true;
-}
-
-void logon_gate_stopped(struct check *check, const struct fault *why, const char *who)
-{
-    if (why->cause == CAUSE_INTERRUPTED) {
-        check_fail(check, why);
-        return;
-    }
-    if (gate_cause_denies(why->cause))
-        check_settle(check, OUTCOME_SKIPPED, "the password was refused by %s: %s", who, why->text);
-    else
-        check_settle(check, OUTCOME_SKIPPED,
-            "the password is not tried again: %s sent it and got no verdict (%s); one failed logon "
-            "may have been counted",
-            who, why->text[0] != '\0' ? why->text : "the answer shows none");
-    check_halt(check);
-}
-
 /* ---- requests ---- */
 
 /* logon_applies() lets no other service in. */
@@ -265,8 +221,7 @@ static bool kerberos_ready(struct session *session, struct check *check)
     struct krb_ticket ticket;
     struct krb_reply reply;
     struct fault fault;
-    if ((session->settings->auth & AUTH_KERBEROS) == 0 || run_krb(session) == NULL ||
-        !offers(session, "Negotiate"))
+    if ((session->settings->auth & AUTH_KERBEROS) == 0 || !offers(session, "Negotiate"))
         return false;
     if (run_ticket(session, "HTTP", session->endpoint.host, &ticket, &reply, &fault))
         return true;

@@ -10,16 +10,10 @@
 #ifndef PROBES_LOGON_H
 #define PROBES_LOGON_H
 
+#include "probes/credentials.h"
 #include "probes/probe.h"
 
 extern const struct probe probe_http_logon;
-
-/* Why this chain must not send credentials, settled as SKIPPED (halting); false: it may. Shared by
- * every probe that logs on. */
-bool logon_forbidden(struct session *session, struct check *check);
-/* Settles SKIPPED "the password was refused by …", or "… was sent by …, which got no verdict" (or
- * ERROR when the run ended). */
-void logon_gate_stopped(struct check *check, const struct fault *why, const char *who);
 
 /* One more request on a connection that has logged on, with a fresh token where the scheme wants
  * one. */

@@ -9,6 +9,7 @@
 
 #include "net/host.h"
 #include "net/http.h"
+#include "net/wire/regfile.h"
 #include "probes/options.h"
 #include "probes/probe.h"
 #include "probes/run.h"
@@ -18,6 +19,7 @@
 #include "report/explain.h"
 #include "report/json.h"
 #include "report/redact.h"
+#include "report/registry.h"
 #include "report/renderer.h"
 #include "report/terminal.h"
 
@@ -172,6 +174,25 @@ static bool read_secrets(struct options *options, struct fault *fault)
         "no password: give --password-file FILE, or -k, or --anonymous (%.80s)", fault->text);
 }
 
+/* --registry: the facts of all files, in the options' arena. */
+static bool read_registry(struct options *options, struct fact **ret_facts, struct fault *fault)
+{
+    const struct words *files = &options->settings.registry;
+    struct registry *registry = registry_new(&options->arena);
+    bool ok = true;
+    for (size_t i = 0; i < files->count && ok; i++) {
+        struct arena arena = {0};
+        char *bytes;
+        size_t length;
+        ok = host_read_file(&arena, files->list[i], REGFILE_MAX, &bytes, &length, fault) &&
+             registry_add(registry, files->list[i], bytes, length, fault);
+        arena_done(&arena);
+    }
+    if (ok)
+        *ret_facts = registry_facts(registry);
+    return ok;
+}
+
 static bool known_word(const char *word)
 {
     for (int service = 0; service < SERVICE_COUNT; service++) {
@@ -221,7 +242,7 @@ static bool global_init(struct fault *fault)
 }
 
 /* All that can be wrong with the request is said before anything is sent. */
-static bool prepare(struct options *options, struct fault *fault)
+static bool prepare(struct options *options, struct fact **ret_registry, struct fault *fault)
 {
     struct settings *settings = &options->settings;
     bool probe = options->command == COMMAND_PROBE;
@@ -234,6 +255,7 @@ static bool prepare(struct options *options, struct fault *fault)
         !check_words(&settings->only, probe ? "probe" : "--only", fault) ||
         !check_words(&settings->skip, "--skip", fault) ||
         !settings_set_target(settings, &options->arena, address, settings->user, fault) ||
+        !read_registry(options, ret_registry, fault) ||
         !tls_trust_new(settings->ca, &settings->trust, fault))
         return false;
     reading_secrets = true;
@@ -247,9 +269,10 @@ static int run_check_command(struct options *options)
     struct settings *settings = &options->settings;
     struct fault fault;
     struct survey survey;
+    struct fact *registry = NULL;
     bool stuck = false;
     catch_signals();
-    if (!prepare(options, &fault) || !global_init(&fault)) {
+    if (!prepare(options, &registry, &fault) || !global_init(&fault)) {
         tls_trust_free(settings->trust);
         return exit_code(complain(&fault));
     }
@@ -260,6 +283,7 @@ static int run_check_command(struct options *options)
     survey_init(&survey);
     set_target(&survey, settings);
     bool ok = survey_run(&survey, settings, &stuck, &fault);
+    survey.vantage.registry = registry; /* the run fills in the rest of it */
     if (show_progress)
         fputs("\r                              \r", stderr);
     int code = ok ? report(&survey, options) : complain(&fault);

@@ -329,11 +329,24 @@ static bool set_save(struct options *options, const char *value, struct fault *f
     return true;
 }
 
+static bool set_registry(struct options *options, const char *value, struct fault *fault)
+{
+    return add_word(&options->settings.registry, value, "registry", fault);
+}
+
 static bool set_insecure(struct options *options, const char *value, struct fault *fault)
 {
     (void)value;
     (void)fault;
     options->settings.insecure = true;
+    return true;
+}
+
+static bool set_risk_lockout(struct options *options, const char *value, struct fault *fault)
+{
+    (void)value;
+    (void)fault;
+    options->settings.risk_lockout = true;
     return true;
 }
 
@@ -411,6 +424,8 @@ const struct option option_table[] = {
         "credentials may go to this host although discovery alone would not allow it (repeatable)"},
     {"allow-basic", 0, NULL, FOR_RUNS, set_allow_basic,
         "Basic may be used where nothing better is offered"},
+    {"risk-lockout", 0, NULL, FOR_RUNS, set_risk_lockout,
+        "send the password even when one more failure would lock the account"},
     {"auth", 0, "LIST", FOR_RUNS, set_auth, "only these: kerberos, negotiate, ntlm, basic, bearer"},
     {"only", 0, "LIST", FOR_RUNS, set_only, "probes by id or family; see `exreach list`"},
     {"skip", 0, "LIST", FOR_RUNS, set_skip, "leave these probes or families out"},
@@ -422,6 +437,8 @@ const struct option option_table[] = {
     {"per-host", 0, "N", FOR_RUNS, set_per_host, "chains at once per address (default 4)"},
     {"format", 'f', "FMT[=FILE]", FOR_ALL, set_format, "text (default) or json; repeatable"},
     {"save", 0, "FILE", FOR_RUNS, set_save, "the survey as JSON (same as -f json=FILE)"},
+    {"registry", 0, "FILE", FOR_RUNS, set_registry,
+        "a `reg export` of the application server, for the checklist's local items (repeatable)"},
     {"insecure", 0, NULL, FOR_RUNS, set_insecure,
         "a certificate that does not verify is a warning and the chain goes on, without "
         "credentials"},

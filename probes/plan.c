@@ -186,14 +186,14 @@ void plan_want_service_locked(struct plan *plan, enum service service, const cha
 
 /* ---- what is asked first ---- */
 
-void plan_ask_srv_locked(
+struct job *plan_ask_srv_locked(
     struct plan *plan, const char *prefix, const char *domain, enum service service, bool candidate)
 {
     if (!settings_wants_service(plan->settings, service))
-        return;
+        return NULL;
     char name[DNS_NAME_SIZE];
     if (snprintf(name, sizeof name, "%s.%s", prefix, domain) >= (int)sizeof name)
-        return;
+        return NULL;
     struct job *job = question_add(plan, name, DNS_SRV, FOR_SRV);
     if (job != NULL)
         job->want = (struct endpoint){.service = service,
@@ -201,6 +201,7 @@ void plan_ask_srv_locked(
             .path = service_path(service),
             .sources = 1u << SOURCE_DNS,
             .candidate = candidate};
+    return job;
 }
 
 static void want_front_end(struct plan *plan, const struct place *host, enum source source)
@@ -300,7 +301,7 @@ static bool srv_leads_somewhere(const struct dns_record *record, bool own_port)
     return record->target[0] != '\0' && (!own_port || record->port != 0);
 }
 
-static void srv_answered(struct plan *plan, const struct job *job, const struct name_answer *best)
+static void srv_answered(struct plan *plan, struct job *job, const struct name_answer *best)
 {
     struct endpoint endpoint = job->want;
     /* The directory's SRV records name the clear port; every port of the service gets a row. */
@@ -320,7 +321,9 @@ static void srv_answered(struct plan *plan, const struct job *job, const struct 
         used++;
     }
     endpoint.host = job->name;
-    if (used == 0)
+    endpoint.candidate |= job->absence == ABSENCE_EXCUSED;
+    job->led = used > 0;
+    if (used == 0 && job->absence != ABSENCE_QUIET)
         row_add(plan, &endpoint, NULL, best);
 }
 

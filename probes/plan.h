@@ -16,11 +16,14 @@
 
 #include "probes/session.h"
 
+enum { DOMAINS_MAX = 3 };
 enum { SRV_TARGETS_MAX = 4 }; /* of one name: the first by RFC 2782; the rest is counted */
 
 enum job_kind { JOB_QUESTION, JOB_CHAIN };
 enum job_state { JOB_QUEUED, JOB_RUNNING, JOB_DONE };
 enum purpose { FOR_ADDRESS, FOR_SRV };
+/* A fault of its own, as for all others; one place less of several; or nothing that concerns us. */
+enum absence { ABSENCE_TELLS, ABSENCE_EXCUSED, ABSENCE_QUIET };
 
 /* The unit of work of one worker. */
 struct job {
@@ -33,6 +36,8 @@ struct job {
     enum dns_type type;
     enum purpose purpose;
     struct endpoint want;        /* FOR_SRV: what its targets are for */
+    enum absence absence;        /* FOR_SRV: what it means that there is no such name */
+    bool led;                    /* FOR_SRV: it named targets */
     struct name_answer *answers; /* one a resolver */
     struct arena arena;          /* of the answers */
 
@@ -43,7 +48,8 @@ struct job {
     const struct name_answer *answer;
     const char *at; /* probe id under way, or NULL */
     int64_t at_since_us;
-    bool past_auth; /* it will not become the prover any more */
+    bool past_auth;  /* it will not become the prover any more */
+    bool past_guard; /* it will not read the lock-out state any more (ldap.guard) */
 };
 
 struct want {
@@ -72,7 +78,11 @@ struct plan {
     size_t resolver_count;
     struct job *jobs;
     struct name *names;
-    struct words tickets; /* HTTP hosts that want a service ticket */
+    struct words tickets;             /* HTTP hosts that want a service ticket */
+    const char *host_domain;          /* the DNS domain this machine is in, or NULL */
+    const char *domains[DOMAINS_MAX]; /* whose SRV records are asked for; the account's own first */
+    size_t domain_count;
+    const char *realm; /* that a controller named for itself, or NULL */
     bool krb_ready;
     struct endpoint kdc; /* whose TGT we have */
     struct net_address kdc_connect;
@@ -103,6 +113,8 @@ void plan_krb_ready_locked(
 /* Something that names the cause of a refusal better than `endpoint`'s own AUTH is still on its
  * way. */
 bool plan_hopes_locked(const struct plan *plan, const struct endpoint *endpoint);
+/* All SRV questions of the service are answered. */
+bool plan_srv_done_locked(const struct plan *plan, enum service service);
 /* A row of the service waits for the first address of its name. */
 bool plan_waits_for_names_locked(const struct plan *plan, enum service service);
 /* All jobs are done. */
@@ -117,11 +129,23 @@ void plan_start_directory_locked(struct plan *plan);
 void plan_want_controller_locked(struct plan *plan, enum service service, const char *host,
     uint16_t port, enum source source, bool candidate);
 
+/* The account's realm: that of its own domain where it has KDCs, else of the first other domain
+ * that has, else what a controller says of itself, else its own nevertheless. "" : unknown. false:
+ * an answer that may change it is still to come. */
+bool plan_realm_locked(const struct plan *plan, char ret_realm[DNS_NAME_SIZE]);
+/* A KDC that SRV records of another domain named, and none of the realm's; NULL: it is the realm's,
+ * as far as we know; else that domain. */
+const char *plan_foreign_kdc_locked(const struct plan *plan, const char *host, const char *realm);
+/* A row that may still read the account's lock-out state is under way, or may come. */
+bool plan_guards_locked(const struct plan *plan);
+void plan_past_guard_locked(struct plan *plan, const char *chain_id);
+
 /* ---- for plan_directory.c (plan.c) ---- */
 
 void plan_want_service_locked(struct plan *plan, enum service service, const char *host,
     uint16_t port, enum source source, bool candidate);
-void plan_ask_srv_locked(struct plan *plan, const char *prefix, const char *domain,
+/* NULL: asked already, or not wanted. */
+struct job *plan_ask_srv_locked(struct plan *plan, const char *prefix, const char *domain,
     enum service service, bool candidate);
 
 /* ---- the frame of a run, without threads (plan_close.c) ---- */

@@ -50,20 +50,138 @@ static void want_named(struct plan *plan, const struct place *dc)
     }
 }
 
+/* Lower case, without a final dot; a domain of one label has no domain controllers. */
+static void add_domain(struct plan *plan, const char *domain)
+{
+    char name[DNS_NAME_SIZE];
+    struct net_address address;
+    if (domain == NULL || !dns_normalize(domain, name, NULL) || strchr(name, '.') == NULL ||
+        net_address_parse(name, 0, &address) || plan->domain_count == DOMAINS_MAX)
+        return;
+    for (size_t i = 0; i < plan->domain_count; i++) {
+        if (strcmp(plan->domains[i], name) == 0)
+            return;
+    }
+    plan->domains[plan->domain_count++] = arena_strdup(&plan->arena, name);
+}
+
+/* The KDC first: it is the best prover (gate.h). */
+static const struct {
+    const char *prefix;
+    enum service service;
+} records[] = {
+    {"_kerberos._tcp", SERVICE_KERBEROS},
+    {"_ldap._tcp.dc._msdcs", SERVICE_LDAP},
+    {"_gc._tcp", SERVICE_GC},
+};
+
+/* The suffix of a UPN need not be the name of an AD domain, nor the mail domain: where either has
+ * no domain controllers, those of the domain we are in may know the account. */
 void plan_start_directory_locked(struct plan *plan)
 {
     const struct settings *settings = plan->settings;
-    char realm[DNS_NAME_SIZE];
-    snprintf(realm, sizeof realm, "%s", settings->realm);
-    for (char *c = realm; *c != '\0'; c++)
-        *c = (char)(*c >= 'A' && *c <= 'Z' ? *c - 'A' + 'a' : *c);
-    const char *directory = realm[0] != '\0' ? realm : settings->mail_domain;
-    /* The KDC first: it is the best prover (gate.h). */
-    plan_ask_srv_locked(plan, "_kerberos._tcp", directory, SERVICE_KERBEROS, false);
-    plan_ask_srv_locked(plan, "_ldap._tcp.dc._msdcs", directory, SERVICE_LDAP, false);
-    plan_ask_srv_locked(plan, "_gc._tcp", directory, SERVICE_GC, false);
+    add_domain(plan, settings->realm);
+    add_domain(plan, settings->mail_domain);
+    add_domain(plan, plan->host_domain);
+    for (size_t r = 0; r < sizeof records / sizeof records[0]; r++) {
+        for (size_t d = 0; d < plan->domain_count; d++) {
+            struct job *job = plan_ask_srv_locked(
+                plan, records[r].prefix, plan->domains[d], records[r].service, false);
+            if (job != NULL && plan->domain_count > 1)
+                job->absence = d == 0 ? ABSENCE_EXCUSED : ABSENCE_QUIET;
+        }
+    }
     for (size_t i = 0; i < settings->dcs.count; i++)
         want_named(plan, &settings->dcs.list[i]);
+}
+
+/* ---- the realm ---- */
+
+/* The domain's own question for its KDCs; NULL: not asked (--skip kerberos). */
+static const struct job *kdc_question(const struct plan *plan, const char *domain)
+{
+    char name[DNS_NAME_SIZE];
+    snprintf(name, sizeof name, "%s.%s", records[0].prefix, domain);
+    for (const struct job *job = plan->jobs; job != NULL; job = job->next) {
+        if (job->kind == JOB_QUESTION && job->type == DNS_SRV && strcmp(job->name, name) == 0)
+            return job;
+    }
+    return NULL;
+}
+
+static void set_realm(const char *name, char ret_realm[DNS_NAME_SIZE])
+{
+    snprintf(ret_realm, DNS_NAME_SIZE, "%s", name);
+    for (char *c = ret_realm; *c != '\0'; c++)
+        *c = (char)(*c >= 'a' && *c <= 'z' ? *c - 'a' + 'A' : *c);
+}
+
+bool plan_realm_locked(const struct plan *plan, char ret_realm[DNS_NAME_SIZE])
+{
+    bool pending = false;
+    set_realm(plan->realm != NULL ? plan->realm : plan->settings->realm, ret_realm);
+    for (size_t i = 0; i < plan->domain_count; i++) {
+        const struct job *job = kdc_question(plan, plan->domains[i]);
+        if (job == NULL)
+            continue;
+        if (job->state == JOB_DONE && job->led) {
+            set_realm(plan->domains[i], ret_realm);
+            return !pending;
+        }
+        pending |= job->state != JOB_DONE;
+    }
+    return !pending && (plan->realm != NULL || plan->settings->dcs.count == 0);
+}
+
+static bool names_host(const struct plan *plan, const struct job *job, const char *host)
+{
+    for (size_t r = 0; job->state == JOB_DONE && r < plan->resolver_count; r++) {
+        const struct dns_answer *answer = &job->answers[r].answer;
+        for (size_t i = 0; answer->ok && i < answer->count; i++) {
+            if (text_equal_nocase(answer->records[i].target, host))
+                return true;
+        }
+    }
+    return false;
+}
+
+const char *plan_foreign_kdc_locked(const struct plan *plan, const char *host, const char *realm)
+{
+    const char *foreign = NULL;
+    for (size_t i = 0; i < plan->domain_count; i++) {
+        const struct job *job = kdc_question(plan, plan->domains[i]);
+        if (job == NULL || !names_host(plan, job, host))
+            continue;
+        if (text_equal_nocase(plan->domains[i], realm))
+            return NULL;
+        foreign = plan->domains[i];
+    }
+    return foreign;
+}
+
+/* ---- the guard ---- */
+
+bool plan_guards_locked(const struct plan *plan)
+{
+    for (const struct job *job = plan->jobs; job != NULL; job = job->next) {
+        if (job->state == JOB_DONE)
+            continue;
+        if (job->kind == JOB_QUESTION && job->purpose == FOR_SRV &&
+            job->want.service == SERVICE_LDAP)
+            return true;
+        if (job->kind == JOB_CHAIN && job->chain->endpoint.service == SERVICE_LDAP &&
+            !job->past_auth && !job->past_guard)
+            return true;
+    }
+    return plan_waits_for_names_locked(plan, SERVICE_LDAP);
+}
+
+void plan_past_guard_locked(struct plan *plan, const char *chain_id)
+{
+    for (struct job *job = plan->jobs; job != NULL; job = job->next) {
+        if (job->kind == JOB_CHAIN && strcmp(job->chain->id, chain_id) == 0)
+            job->past_guard = true;
+    }
 }
 
 /* ---- what the directory says ---- */

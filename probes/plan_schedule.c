@@ -15,20 +15,37 @@ static size_t running_at(const struct plan *plan, const char *address)
     return count;
 }
 
+/* Others may wait at the gate for a KDC's row, and hold the places at its address: it comes before
+ * other rows, and takes a place of its own. */
+static bool is_kdc(const struct job *job)
+{
+    return job->kind == JOB_CHAIN && job->chain->endpoint.service == SERVICE_KERBEROS &&
+           job->chain->endpoint.subject == NULL;
+}
+
+static bool may_start(const struct plan *plan, const struct job *job)
+{
+    const char *address = job->kind == JOB_CHAIN ? job->endpoint.address : NULL;
+    return address == NULL || is_kdc(job) ||
+           running_at(plan, address) < (size_t)plan->settings->per_host;
+}
+
 struct job *plan_next_locked(struct plan *plan)
 {
+    struct job *next = NULL;
     for (struct job *job = plan->jobs; job != NULL; job = job->next) {
-        if (job->state != JOB_QUEUED)
+        if (job->state != JOB_QUEUED || !may_start(plan, job))
             continue;
-        const char *address = job->kind == JOB_CHAIN ? job->endpoint.address : NULL;
-        if (address != NULL && running_at(plan, address) >= (size_t)plan->settings->per_host)
-            continue;
-        job->state = JOB_RUNNING;
-        if (job->kind == JOB_CHAIN)
-            job->endpoint = job->chain->endpoint;
-        return job;
+        bool first = next != NULL && next->kind == JOB_CHAIN && is_kdc(job) && !is_kdc(next);
+        if (next == NULL || first)
+            next = job;
     }
-    return NULL;
+    if (next == NULL)
+        return NULL;
+    next->state = JOB_RUNNING;
+    if (next->kind == JOB_CHAIN)
+        next->endpoint = next->chain->endpoint;
+    return next;
 }
 
 bool plan_finished_locked(const struct plan *plan)
@@ -96,6 +113,16 @@ bool plan_waits_for_names_locked(const struct plan *plan, enum service service)
         }
     }
     return false;
+}
+
+bool plan_srv_done_locked(const struct plan *plan, enum service service)
+{
+    for (const struct job *job = plan->jobs; job != NULL; job = job->next) {
+        if (job->kind == JOB_QUESTION && job->purpose == FOR_SRV && job->state != JOB_DONE &&
+            job->want.service == service)
+            return false;
+    }
+    return true;
 }
 
 bool plan_hopes_locked(const struct plan *plan, const struct endpoint *endpoint)

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "net/host.h"
 #include "probes/name.h"
 #include "probes/probe.h"
 #include "probes/run_shared.h"
@@ -15,7 +16,9 @@ enum {
     THREADS_MAX = 256,
     STACK_SIZE = 512 * 1024,
     RETURN_PATIENCE_MS = 200, /* after an abort, for workers to come back */
-    PROGRESS_MS = 100
+    PROGRESS_MS = 100,
+    QUIET_MS = 3000, /* for what DNS says of a domain that need not be there */
+    GUARD_MS = 3000  /* the password waits no longer for what a directory may say of the lock-out */
 };
 
 struct run {
@@ -166,7 +169,8 @@ static bool run_check(struct run *run, struct job *job, struct session *session,
     }
     if (!settings_wants_probe(run->settings, probe->id, probe->layer)) {
         check_settle(check, OUTCOME_SKIPPED, "left out by --only or --skip");
-        check_halt(check);
+        if (chain_cell(job->chain, probe->layer) == NULL) /* nothing needs an extra */
+            check_halt(check);
         return publish(run, job, check);
     }
     int64_t begun = clock_monotonic_us();
@@ -211,6 +215,8 @@ static void run_question(struct run *run, struct job *job)
     struct net_limit limit = {
         .deadline = deadline_earlier(deadline_in_ms(run->settings->timeout_ms), run->deadline),
         .cancel_fd = run->cancel_fd};
+    if (job->absence == ABSENCE_QUIET)
+        limit.deadline = deadline_earlier(limit.deadline, deadline_in_ms(QUIET_MS));
     job->answers =
         name_ask(plan->resolvers, plan->resolver_count, job->name, job->type, limit, &job->arena);
 }
@@ -337,14 +343,22 @@ static bool open_run(struct run *run, struct fault *fault)
     const struct settings *settings = run->settings;
     if (!wake_open(&run->cancel_fd, fault) || !wake_open(&run->done_fd, fault))
         return false;
-    bool wants_krb = (settings->auth & AUTH_KERBEROS) != 0 && settings->realm[0] != '\0' &&
-                     !settings->anonymous && (settings->secret != NULL || settings->kerberos_cache);
-    if (wants_krb && !krb_new(settings->account, settings->realm, &run->shared.krb, fault))
+    struct run_shared *shared = &run->shared;
+    shared->wants_krb = (settings->auth & AUTH_KERBEROS) != 0 && !settings->anonymous &&
+                        (settings->secret != NULL || settings->kerberos_cache);
+    /* The tickets say which realm it is; with a password DNS does, later. */
+    if (shared->wants_krb && settings->kerberos_cache &&
+        (!krb_new(settings->account, settings->realm, &shared->krb, fault) ||
+            !krb_adopt_cache(shared->krb, fault)))
         return false;
-    if (settings->kerberos_cache && run->shared.krb != NULL &&
-        !krb_adopt_cache(run->shared.krb, fault))
-        return false;
-    return plan_open(&run->shared.plan, fault);
+    if (shared->wants_krb && settings->secret != NULL && !settings->kerberos_cache &&
+        settings_wants_probe(settings, "ldap.guard", LAYER_HTTP) &&
+        settings_wants_service(settings, SERVICE_LDAP) && krb_reader(&shared->guard.reader, NULL)) {
+        shared->guard.state = GUARD_AWAITED;
+        shared->guard.deadline = deadline_in_ms(GUARD_MS);
+    }
+    shared->plan.host_domain = host_domain(&shared->plan.arena);
+    return plan_open(&shared->plan, fault);
 }
 
 static void free_run(struct run *run)
@@ -352,6 +366,7 @@ static void free_run(struct run *run)
     tickets_done(&run->shared.tickets);
     plan_done(&run->shared.plan);
     krb_free(run->shared.krb);
+    krb_free(run->shared.guard.reader);
     wake_close(run->cancel_fd);
     wake_close(run->done_fd);
     pthread_cond_destroy(&run->work);

@@ -31,14 +31,29 @@ void run_gate_tell(struct session *session, enum gate_way way, enum gate_verdict
 /* Counts for the survey: a secret or a proof of it was sent; it was refused. */
 void run_count_logon(struct session *session, bool refused);
 
-/* The account's Kerberos state; NULL when Kerberos is not to be used. */
+/* The account's Kerberos state; NULL when Kerberos is not to be used, or not yet. */
 struct krb *run_krb(const struct session *session);
+/* For the KDC's rows: waits until the realm is known. NULL: Kerberos is not to be used, or with a
+ * fault that says why not here: no realm, or this KDC serves another one. */
+struct krb *run_krb_open(struct session *session, struct fault *fault);
+/* A controller says which realm is its own: where no SRV record leads to a KDC, that counts. */
+void run_learn_realm(struct session *session, const char *realm);
 /* A TGT has come; the KDC that gave it answers for service tickets from now on. */
 void run_krb_ready(struct session *session, const struct net_address *kdc);
 /* A service ticket, asked for once per name in a run; waits while another chain asks. false with
  * CAUSE_NONE: Kerberos is not in use (no TGT). */
 bool run_ticket(struct session *session, const char *service, const char *host,
     struct krb_ticket *ret_ticket, struct krb_reply *ret_reply, struct fault *fault);
+
+/* The guard's turn. GUARD_NONE: there are no tickets to read with. GUARD_MINE: the caller reads
+ * with *ret_reader and must call run_guard_tell() once. GUARD_OTHERS: another row has read
+ * (ret_who; "" where nobody could in time). Waits while another row reads. */
+enum guard_turn { GUARD_NONE, GUARD_MINE, GUARD_OTHERS };
+enum guard_turn run_guard(struct session *session, struct krb **ret_reader, char ret_who[256]);
+/* read: the state is known, and nobody needs to ask again. deny: why the password must not be used,
+ * or NULL. false: too late, somebody uses it already. */
+bool run_guard_tell(
+    struct session *session, const struct check *check, bool read, const struct fault *deny);
 
 /* Something was discovered: an absolute URL or a host for a service. Adds chains while others run.
  */

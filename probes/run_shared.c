@@ -1,15 +1,34 @@
 #include "probes/run_shared.h"
 
+#include "probes/probe.h"
+
 #include <stdio.h>
 #include <string.h>
 
-enum { TRIAL_US = 1000 * 1000 }; /* how long others wait for a trial of their way */
+enum {
+    TRIAL_US = 1000 * 1000, /* how long others wait for a trial of their way */
+    CLEAR_US = 2000 * 1000  /* how long a row in the clear waits for a ticket */
+};
+
+/* Nobody may prove yet: the account may be one failure short of its lock-out. */
+static bool is_guarded(const struct run_shared *shared)
+{
+    return shared->guard.state == GUARD_AWAITED && !deadline_passed(shared->guard.deadline) &&
+           plan_guards_locked(&shared->plan);
+}
+
+/* In the clear a row can but wait for a ticket, which a slow KDC may still bring. */
+static int64_t patience_us(const struct session *session, int64_t own_us)
+{
+    bool clear = endpoint_is_directory(&session->endpoint) && !endpoint_is_tls(&session->endpoint);
+    return clear ? CLEAR_US : gate_patience_us(own_us);
+}
 
 enum gate_pass run_gate(
     struct session *session, enum gate_way way, struct fault *ret_why, char ret_who[256])
 {
     int64_t now = clock_monotonic_us();
-    struct deadline patience = {now + gate_patience_us(now - session->started_us)};
+    struct deadline patience = {now + patience_us(session, now - session->started_us)};
     struct deadline trial = {patience.at_us + TRIAL_US};
     struct deadline end = session->run_limit.deadline;
     enum gate_pass pass;
@@ -17,8 +36,9 @@ enum gate_pass run_gate(
     for (;;) {
         /* Without a password (-k) only the KDC can prove anything: there is nothing to be impatient
          * for. */
-        bool hopes = (shared->settings->secret == NULL || !deadline_passed(patience)) &&
-                     plan_hopes_locked(&shared->plan, &session->endpoint);
+        bool guarded = is_guarded(shared);
+        bool hopes = guarded || ((shared->settings->secret == NULL || !deadline_passed(patience)) &&
+                                    plan_hopes_locked(&shared->plan, &session->endpoint));
         pass = shared->ending || deadline_passed(end) ? GATE_STOP
                                                       : gate_ask(&shared->gate, way, hopes);
         /* A trial that takes long costs its own row only: the password is right. */
@@ -26,9 +46,10 @@ enum gate_pass run_gate(
             pass = GATE_GO;
         if (pass != GATE_WAIT)
             break;
-        run_wait(session->run, !deadline_passed(patience) ? patience
-                               : shared->gate.right       ? trial
-                                                          : end);
+        struct deadline until = !deadline_passed(patience) ? patience
+                                : shared->gate.right       ? trial
+                                                           : end;
+        run_wait(session->run, guarded ? deadline_earlier(until, shared->guard.deadline) : until);
     }
     if (pass == GATE_PROVE || pass == GATE_TRY)
         shared->prover = session;
@@ -63,7 +84,7 @@ void run_count_logon(struct session *session, bool refused)
 
 struct krb *run_krb(const struct session *session)
 {
-    struct krb *krb = run_enter(session->run)->krb; /* set before the first worker starts */
+    struct krb *krb = run_enter(session->run)->krb; /* once set it stays */
     run_leave(session->run, NEWS_NONE);
     return krb;
 }
@@ -147,7 +168,7 @@ void run_discover(
 void run_want_ticket(struct session *session, const char *host)
 {
     struct run_shared *shared = run_enter(session->run);
-    bool open = !shared->closed && shared->krb != NULL;
+    bool open = !shared->closed && shared->wants_krb;
     if (open)
         plan_want_ticket_locked(&shared->plan, host);
     run_leave(session->run, open ? NEWS_JOBS : NEWS_NONE);

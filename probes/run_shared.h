@@ -17,13 +17,25 @@ struct claim {
     char who[256];
 };
 
+/* Who reads the account's lock-out state before the password is used (ldap_guard.c). Before
+ * `deadline`, and while a row may still do it, nobody proves. */
+struct guard {
+    enum { GUARD_OFF, GUARD_AWAITED, GUARD_SPOKEN } state;
+    struct krb *reader; /* somebody's tickets */
+    struct deadline deadline;
+    const struct session *by; /* who reads now */
+    char who[256];            /* the check that has spoken */
+};
+
 struct run_shared {
     const struct settings *settings;
     struct survey *survey;
     struct plan plan;
     struct gate gate;
     const struct session *prover; /* who is to call run_gate_tell() */
-    struct krb *krb;              /* NULL: Kerberos is not to be used */
+    bool wants_krb;
+    struct krb *krb; /* NULL: Kerberos is not in use, or its realm is not known yet */
+    struct guard guard;
     struct ticket_list tickets;
     struct claim claims[CLAIMS_MAX];
     struct net_address kdc; /* whose TGT we have, once krb_ready */

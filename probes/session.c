@@ -13,6 +13,7 @@ void session_done(struct session *session)
 {
     http_response_done(&session->response);
     directory_close(session->directory);
+    secctx_free(session->seal);
     http_close(session->http);
     tls_free(session->tls);
     sock_close(session->sock);

@@ -40,6 +40,7 @@ struct session {
     struct tls_seen tls_seen; /* of tls; HTTP keeps its own */
     struct http_conn *http;
     struct directory *directory;
+    struct secctx *seal; /* of the directory, where SASL seals it: ends after it */
 
     /* HTTP: the anonymous request under way between TLS and HTTP, and what it brought */
     bool offer_begun;
@@ -53,7 +54,12 @@ struct session {
     struct http_response response; /* the first authenticated answer, for PROTOCOL and MAILBOX */
     const char *cookies;           /* OWA */
 
+    const char *realm;              /* LDAP: the controller's Kerberos realm, or NULL */
+    int64_t skew_s;                 /* LDAP: the server's clock minus ours */
     const char *naming_context;     /* LDAP: defaultNamingContext; "" on a GC */
+    const char *config_context;     /* LDAP: configurationNamingContext, or NULL */
+    const char *client_site;        /* LDAP: the site the DC takes us to be in, or NULL */
+    const char *dc_site;            /* LDAP: the site it is in itself, or NULL */
     struct directory_entry account; /* LDAP: found by PROTOCOL, for MAILBOX */
 
     const void *parsed; /* PROTOCOL's parsed answer, for MAILBOX of the same family */

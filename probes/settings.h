@@ -63,6 +63,7 @@ struct settings {
 
     struct words mailboxes; /* --mailbox */
     bool public_folders;
+    struct words registry; /* --registry: files; main reads them for the checklist */
     struct places hosts, dcs;
     struct net_address resolvers[SETTINGS_RESOLVERS];
     size_t resolver_count;

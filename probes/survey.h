@@ -190,7 +190,8 @@ struct vantage {
     size_t address_count;
     const char *const *resolvers;
     size_t resolver_count;
-    const char *proxy; /* in use, or NULL */
+    const char *proxy;     /* in use, or NULL */
+    struct fact *registry; /* of the application server, from --registry; NULL: none was given */
 };
 
 enum severity { SEVERITY_FAIL, SEVERITY_WARN, SEVERITY_INFO, SEVERITY_COUNT };

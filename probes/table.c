@@ -5,6 +5,7 @@
 #include "probes/logon.h"
 #include "probes/name.h"
 #include "probes/offer.h"
+#include "probes/organization.h"
 #include "probes/owa.h"
 #include "probes/transport.h"
 
@@ -20,6 +21,7 @@ const struct probe *const probe_table[] = {
     /* HTTP */
     &probe_http_offer,
     &probe_ldap_rootdse,
+    &probe_ldap_guard,
     /* AUTH */
     &probe_kerberos_as,
     &probe_ldap_bind,
@@ -37,8 +39,25 @@ const struct probe *const probe_table[] = {
     &probe_ews_folders,
     &probe_owa_mailbox,
     /* further mailboxes, and what is asked last because nothing waits for it */
+    &probe_ldap_recipient,
+    &probe_ldap_other,
+    &probe_ldap_organization,
+    &probe_ldap_server,
+    &probe_ldap_scp,
+    &probe_ldap_vdir,
+    &probe_ldap_database,
+    &probe_ldap_controllers,
+    &probe_gc_addresses,
+    &probe_gc_spn,
     &probe_ews_mailbox,
     &probe_ews_public,
+    &probe_ldap_state,
+    &probe_ldap_groups,
+    &probe_ldap_starttls,
+    &probe_ldap_signing,
+    &probe_ldap_bindings,
+    &probe_kerberos_udp,
+    &probe_kerberos_kpasswd,
     &probe_http_health,
     NULL,
 };

@@ -3,16 +3,14 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "net/wire/netlogon.h"
 #include "net/wire/text.h"
-#include "probes/logon.h"
 #include "probes/run.h"
 
 static bool directory_applies(const struct endpoint *endpoint)
 {
     return endpoint_is_directory(endpoint);
 }
-
-/* ---- HTTP column: rootDSE ---- */
 
 static const struct fact_def rootdse_facts[] = {
     {"ldap.dns_host", FACT_TEXT, "dnsHostName of the domain controller"},
@@ -25,6 +23,10 @@ static const struct fact_def rootdse_facts[] = {
     {"clock.skew_s", FACT_INT, "the server's clock minus ours, in seconds"},
     {"ldap.sasl", FACT_LIST, "supportedSASLMechanisms"},
     {"ldap.functional_level", FACT_INT, "domainControllerFunctionality"},
+    {"ldap.forest", FACT_TEXT, "DNS name of the forest's root domain"},
+    {"ldap.realm", FACT_TEXT, "the Kerberos realm, of ldapServiceName"},
+    {"ldap.dc_site", FACT_TEXT, "the site the domain controller is in"},
+    {"ldap.client_site", FACT_TEXT, "the site it takes this host to be in, by its subnet"},
     FACT_END,
 };
 
@@ -38,6 +40,49 @@ static bool parse_time(
         text + 8, text + 10, text + 12);
     *ret_rfc3339 = coded;
     return rfc3339_parse(coded, ret_seconds);
+}
+
+/* "DC=emea,DC=contoso,DC=test" to "emea.contoso.test"; NULL: other components. RFC 4514; a DC's
+ * value is a host name, so that no escapes occur. */
+static const char *dns_of_dn(struct arena *arena, const char *dn)
+{
+    if (dn == NULL)
+        return NULL;
+    size_t size = strlen(dn) + 1, used = 0;
+    char *name = arena_alloc(arena, size);
+    for (const char *at = dn; text_starts_nocase(at, "DC=");) {
+        at += 3;
+        size_t length = strcspn(at, ",\\");
+        if (used > 0)
+            name[used++] = '.';
+        memcpy(name + used, at, length);
+        used += length;
+        at += length;
+        if (*at == '\0') {
+            name[used] = '\0';
+            return name;
+        }
+        at += *at == ',';
+    }
+    return NULL;
+}
+
+/* Whose clients it serves, for choosing realm and site. ldapServiceName: "forest:host$@REALM"
+ * ([MS-ADTS] 3.1.1.3.2.8). */
+static void note_places(const struct directory_entry *root, struct check *check)
+{
+    const char *service = entry_text(root, "ldapServiceName");
+    const char *realm = service != NULL ? strrchr(service, '@') : NULL;
+    check_text(check, "ldap.forest",
+        dns_of_dn(&check->arena, entry_text(root, "rootDomainNamingContext")));
+    check_text(check, "ldap.realm", realm != NULL && realm[1] != '\0' ? realm + 1 : NULL);
+}
+
+void judge_site(const struct netlogon_answer *answer, struct check *check)
+{
+    check_text(check, "ldap.dc_site", answer->dc_site[0] != '\0' ? answer->dc_site : NULL);
+    check_text(
+        check, "ldap.client_site", answer->client_site[0] != '\0' ? answer->client_site : NULL);
 }
 
 void judge_rootdse(const struct directory_entry *root, const struct endpoint *endpoint, int64_t now,
@@ -55,6 +100,7 @@ void judge_rootdse(const struct directory_entry *root, const struct endpoint *en
     check_text(check, "ldap.site", entry_text(root, "serverName"));
     if (entry_int(root, "domainControllerFunctionality", &level))
         check_int(check, "ldap.functional_level", level);
+    note_places(root, check);
     for (size_t i = 0; sasl != NULL && i < sasl->count; i++)
         check_add(check, "ldap.sasl", sasl->values[i].bytes);
     if (gc != NULL)
@@ -81,11 +127,47 @@ void judge_rootdse(const struct directory_entry *root, const struct endpoint *en
     warn_of_skew(check, "its");
 }
 
+/* LDAP ping ([MS-ADTS] 6.3.3): where the DC takes us to be. Clients ask by UDP; over TCP, where it
+ * passes every firewall that let us in, the DC answers as well. No answer costs the row nothing. */
+static void ask_site(struct session *session, const char *domain, struct check *check)
+{
+    enum { PATIENCE_MS = 1000 };
+    static const char *const attributes[] = {"netlogon", NULL};
+    struct arena *arena = &session->arena;
+    const struct directory_search search = {
+        .base = "",
+        .scope = DIRECTORY_BASE,
+        /* NtVer: NETLOGON_NT_VERSION_5 | NETLOGON_NT_VERSION_5EX (6.3.1.1). */
+        .filter = arena_printf(
+            arena, "(&(DnsDomain=%s)(NtVer=\\06\\00\\00\\00))", directory_escape(arena, domain)),
+        .attributes = attributes,
+        .max = 1,
+    };
+    struct net_limit limit = session_limit(session);
+    limit.deadline = deadline_earlier(limit.deadline, deadline_in_ms(PATIENCE_MS));
+    struct directory_result found;
+    struct netlogon_answer answer;
+    struct fault fault;
+    bool ok = directory_search(session->directory, &search, limit, &session->arena, &found, &fault);
+    const struct directory_attribute *netlogon =
+        ok && found.count > 0 ? entry_attribute(&found.entries[0], "netlogon") : NULL;
+    if (netlogon == NULL || netlogon->count == 0 ||
+        !netlogon_read(netlogon->values[0].bytes, netlogon->values[0].length, &answer)) {
+        session_trace(session, '*', "LDAP ping: %s", ok ? "no answer that we know" : fault.text);
+        return;
+    }
+    judge_site(&answer, check);
+    run_learn_site(session, answer.domain[0] != '\0' ? answer.domain : domain,
+        answer.forest[0] != '\0' ? answer.forest : domain,
+        answer.client_site[0] != '\0' ? answer.client_site : NULL);
+}
+
 static void rootdse_run(struct session *session, struct check *check)
 {
     static const char *const attributes[] = {"dnsHostName", "defaultNamingContext",
         "configurationNamingContext", "isGlobalCatalogReady", "currentTime", "serverName",
-        "supportedSASLMechanisms", "domainControllerFunctionality", NULL};
+        "supportedSASLMechanisms", "domainControllerFunctionality", "rootDomainNamingContext",
+        "ldapServiceName", NULL};
     const struct directory_search search = {
         .base = "", .scope = DIRECTORY_BASE, .filter = "(objectClass=*)", .attributes = attributes};
     struct directory_result found;
@@ -110,7 +192,17 @@ static void rootdse_run(struct session *session, struct check *check)
     const char *context = entry_text(&found.entries[0], "defaultNamingContext");
     session->naming_context =
         session->endpoint.service == SERVICE_GC || context == NULL ? "" : context;
+    session->config_context = entry_text(&found.entries[0], "configurationNamingContext");
     session_trace(session, '*', "rootDSE: %s", check->summary);
+    const char *domain = dns_of_dn(&session->arena, context);
+    session->skew_s = check_get_int(check, "clock.skew_s", 0);
+    session->realm = check_get_text(check, "ldap.realm", NULL);
+    if (session->realm != NULL)
+        run_learn_realm(session, session->realm);
+    if (check->outcome != OUTCOME_FAIL && domain != NULL)
+        ask_site(session, domain, check);
+    session->client_site = check_get_text(check, "ldap.client_site", NULL);
+    session->dc_site = check_get_text(check, "ldap.dc_site", NULL);
 }
 
 const struct probe probe_ldap_rootdse = {
@@ -120,134 +212,4 @@ const struct probe probe_ldap_rootdse = {
     .facts = rootdse_facts,
     .applies = directory_applies,
     .run = rootdse_run,
-};
-
-/* ---- AUTH: bind ---- */
-
-static const struct fact_def bind_facts[] = {
-    {"auth.scheme", FACT_TEXT, "Kerberos (SASL GSSAPI), NTLM (SASL GSS-SPNEGO) or simple"},
-    {"auth.account", FACT_TEXT, "the account name as it was sent"},
-    {"auth.prover", FACT_BOOL, "this check was the first to use the password"},
-    {"auth.kerberos", FACT_TEXT, "why Kerberos was not used"},
-    {"ldap.data", FACT_TEXT, "the data code of a refused bind: 52e wrong password, 533 disabled …"},
-    {"ldap.words", FACT_TEXT, "what the refusal means, with the server's diagnosticMessage"},
-    FACT_END,
-};
-
-static void note_refusal(const struct fault *fault, struct check *check)
-{
-    enum cause cause;
-    long data;
-    char code[20];
-    if (fault->origin != ORIGIN_LDAP)
-        return;
-    check_text(check, "ldap.words", fault->text);
-    if (!directory_data_cause(fault->text, &cause, &data))
-        return;
-    snprintf(code, sizeof code, "%lx", (unsigned long)data);
-    check_text(check, "ldap.data", code);
-}
-
-/* One bind; *ret_sent: a proof of the password left this host. */
-static bool bind_once(struct session *session, bool kerberos, bool *ret_sent, struct fault *fault)
-{
-    const struct settings *settings = session->settings;
-    const uint8_t *end_point = NULL;
-    size_t length = session_end_point(session, &end_point);
-    struct sec_target target = {.service = "ldap",
-        .host = session->endpoint.host,
-        .end_point = length > 0 ? end_point : NULL,
-        .end_point_length = length};
-    struct sec_account account = {.user = settings->account,
-        .domain = settings->domain,
-        .secret = settings->secret,
-        .krb = run_krb(session)};
-    struct secctx *context = NULL;
-    *ret_sent = false;
-    bool ok =
-        secctx_new(kerberos ? SEC_KERBEROS_PLAIN : SEC_NTLM, &target, &account, &context, fault) &&
-        directory_bind(session->directory, kerberos ? "GSSAPI" : "GSS-SPNEGO", context,
-            session_limit(session), ret_sent, fault);
-    secctx_free(context);
-    return ok;
-}
-
-static bool kerberos_ready(struct session *session, struct check *check)
-{
-    struct krb_ticket ticket;
-    struct krb_reply reply;
-    struct fault fault;
-    if ((session->settings->auth & AUTH_KERBEROS) == 0 || run_krb(session) == NULL)
-        return false;
-    if (run_ticket(session, "ldap", session->endpoint.host, &ticket, &reply, &fault))
-        return true;
-    check_text(check, "auth.kerberos",
-        fault.cause == CAUSE_NONE ? "no ticket-granting ticket" : fault.text);
-    return false;
-}
-
-static enum gate_verdict bind_verdict(bool ok, bool sent, enum cause cause)
-{
-    if (ok)
-        return GATE_PROVED;
-    return sent ? gate_verdict_of(cause) : GATE_NO_VERDICT;
-}
-
-static void settle_bind(
-    struct session *session, struct check *check, bool kerberos, enum gate_pass pass)
-{
-    struct fault fault = {.cause = CAUSE_NONE};
-    bool sent;
-    check_text(check, "auth.scheme", kerberos ? "Kerberos" : "NTLM");
-    check_text(check, "auth.account", session->settings->user);
-    if (pass == GATE_PROVE)
-        check_bool(check, "auth.prover", true);
-    bool ok = bind_once(session, kerberos, &sent, &fault);
-    if (sent)
-        run_count_logon(session, !kerberos && !ok && gate_cause_denies(fault.cause));
-    if (ok) {
-        check_settle(check, OUTCOME_PASS, "bound with %s", kerberos ? "Kerberos" : "NTLM");
-    } else {
-        note_refusal(&fault, check);
-        check_fail(check, &fault);
-    }
-    if (GATE_MUST_TELL(pass))
-        run_gate_tell(session, WAY_LDAP, bind_verdict(ok, sent, fault.cause), check, &fault);
-}
-
-static void bind_run(struct session *session, struct check *check)
-{
-    struct fault fault;
-    char who[256];
-    if (logon_forbidden(session, check))
-        return;
-    enum gate_pass pass = run_gate(session, WAY_TICKET, &fault, who);
-    bool kerberos = pass == GATE_GO && kerberos_ready(session, check);
-    bool ntlm = session->settings->secret != NULL &&
-                (session->settings->auth & (AUTH_NTLM | AUTH_NEGOTIATE)) != 0;
-    if (pass == GATE_GO && !kerberos && ntlm)
-        pass = run_gate(session, WAY_LDAP, &fault, who);
-    if (pass == GATE_STOP) {
-        logon_gate_stopped(check, &fault, who);
-        return;
-    }
-    if (!kerberos && !ntlm) {
-        if (GATE_MUST_TELL(pass))
-            run_gate_tell(session, WAY_LDAP, GATE_NO_VERDICT, check, NULL);
-        fault_set(&fault, CAUSE_NO_SCHEME, ORIGIN_EXREACH, 0,
-            "nothing to bind with: no Kerberos ticket, and no password for NTLM");
-        check_fail(check, &fault);
-        return;
-    }
-    settle_bind(session, check, kerberos, pass);
-    session_trace(session, '*', "bind: %s", check->summary);
-}
-
-const struct probe probe_ldap_bind = {
-    .id = "ldap.bind",
-    .title = "the account binds",
-    .layer = LAYER_AUTH,
-    .facts = bind_facts,
-    .applies = directory_applies,
-    .run = bind_run,
 };
