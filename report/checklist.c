@@ -40,6 +40,27 @@ void answer_int(struct answer *answer, const char *key, int64_t value)
     add_fact(answer, key, FACT_INT)->integer = value;
 }
 
+void answer_list(struct answer *answer, const char *key, const char *const *list, size_t count)
+{
+    struct fact *fact = add_fact(answer, key, FACT_LIST);
+    fact->list = list;
+    fact->count = count;
+}
+
+const struct check *next_check(
+    const struct survey *survey, const char *probe, const struct check *last)
+{
+    bool behind = last == NULL;
+    for (const struct chain *chain = survey->chains; chain != NULL; chain = chain->next) {
+        for (const struct check *at = chain->checks; at != NULL; at = at->next) {
+            if (behind && strcmp(at->probe, probe) == 0)
+                return at;
+            behind = behind || at == last;
+        }
+    }
+    return NULL;
+}
+
 const struct check *find_check(
     const struct survey *survey, const char *probe, bool (*is_so)(const struct check *check))
 {
@@ -57,106 +78,10 @@ static bool has_failed(const struct check *check)
     return check->outcome == OUTCOME_FAIL;
 }
 
-/* The best witness: one that worked, else one that failed; NULL: nobody answered. */
-static const struct check *witness(const struct survey *survey, const char *probe)
+const struct check *find_witness(const struct survey *survey, const char *probe)
 {
     const struct check *check = find_check(survey, probe, check_is_good);
     return check != NULL ? check : find_check(survey, probe, has_failed);
-}
-
-/* ---- faq-8, faq-11, faq-12: the directory -----------------------------------------------------
- */
-
-static bool has_ntlm_domain(const struct check *check)
-{
-    return check_fact(check, "ntlm.dns_domain") != NULL;
-}
-
-/* "CN=svc,OU=x,DC=contoso,DC=test" is in contoso.test; "" where the name has no DC. */
-static const char *domain_of_dn(struct arena *arena, const char *dn)
-{
-    const char *domain = "";
-    for (const char *at = dn; at != NULL && *at != '\0';) {
-        size_t length = strcspn(at, ",");
-        if (length > 3 && text_starts_nocase(at, "DC="))
-            domain = arena_printf(
-                arena, "%s%s%.*s", domain, *domain != '\0' ? "." : "", (int)(length - 3), at + 3);
-        at += length;
-        at += *at == ',' ? 1 : 0;
-    }
-    return domain;
-}
-
-static bool is_web_ticket(const struct check *check)
-{
-    return check_is_good(check) &&
-           text_starts_nocase(check_get_text(check, "krb.server", ""), "HTTP/");
-}
-
-/* The domain that the front end's own account is in: its NTLM challenge says so, or the realm that
- * issued the ticket for it. NULL: not seen. */
-static const char *server_domain(const struct survey *survey)
-{
-    const struct check *challenge = find_check(survey, "http.logon", has_ntlm_domain);
-    if (challenge == NULL)
-        challenge = find_check(survey, "http.offer", has_ntlm_domain);
-    if (challenge != NULL)
-        return check_get_text(challenge, "ntlm.dns_domain", NULL);
-    const struct check *ticket = find_check(survey, "kerberos.ticket", is_web_ticket);
-    const char *realm = strrchr(check_get_text(ticket, "krb.server", ""), '@');
-    return realm != NULL ? realm + 1 : NULL;
-}
-
-static void answer_same_domain(struct answer *answer)
-{
-    const struct check *account = witness(answer->survey, "ldap.account");
-    const char *dn = check_get_text(account, "account.dn", NULL);
-    const char *server = server_domain(answer->survey);
-    if (dn == NULL || server == NULL)
-        return;
-    const char *domain = domain_of_dn(answer->arena, dn);
-    answer_text(answer, "account.domain", domain);
-    answer_text(answer, "exchange.domain", server);
-    if (text_equal_nocase(domain, server))
-        answer_settle(answer, OUTCOME_PASS, "both are in %s", domain);
-    else
-        answer_settle(answer, OUTCOME_FAIL, "the account is in %s, the Exchange server in %s",
-            domain, server);
-}
-
-static void answer_own_mailbox(struct answer *answer)
-{
-    const struct check *object = witness(answer->survey, "ldap.mailbox");
-    if (object == NULL) {
-        const struct check *folders = find_check(answer->survey, "ews.folders", check_is_good);
-        if (folders != NULL)
-            answer_settle(answer, OUTCOME_PASS, "its mailbox opens over EWS");
-        return;
-    }
-    const char *home = check_get_text(object, "mailbox.home_mdb", NULL);
-    if (home != NULL)
-        answer_text(answer, "mailbox.home_mdb", home);
-    if (check_is_good(object))
-        answer_settle(answer, OUTCOME_PASS, "the directory has msExchMailboxGuid and homeMDB");
-    else
-        answer_settle(answer, OUTCOME_FAIL, "%s", object->summary);
-}
-
-static void answer_visible(struct answer *answer)
-{
-    const struct check *object = find_check(answer->survey, "ldap.mailbox", check_is_good);
-    int64_t lists = check_get_int(object, "mailbox.address_lists", -1);
-    if (object == NULL || lists < 0)
-        return;
-    answer_int(answer, "mailbox.address_lists", lists);
-    if (check_get_bool(object, "mailbox.hidden", false))
-        answer_settle(answer, OUTCOME_FAIL, "msExchHideFromAddressLists is TRUE");
-    else if (lists == 0)
-        answer_settle(answer, OUTCOME_FAIL,
-            "not hidden, but showInAddressBook is empty: no address list has it");
-    else
-        answer_settle(
-            answer, OUTCOME_PASS, "in %" PRId64 " address list%s", lists, lists == 1 ? "" : "s");
 }
 
 /* ---- faq-test, faq-use: what opens ------------------------------------------------------------
@@ -164,8 +89,8 @@ static void answer_visible(struct answer *answer)
 
 static void answer_owa(struct answer *answer)
 {
-    const struct check *mailbox = witness(answer->survey, "owa.mailbox");
-    const struct check *logon = witness(answer->survey, "owa.logon");
+    const struct check *mailbox = find_witness(answer->survey, "owa.mailbox");
+    const struct check *logon = find_witness(answer->survey, "owa.logon");
     if (check_is_good(mailbox))
         answer_settle(answer, OUTCOME_PASS, "OWA logs the account in and opens its mailbox");
     else if (mailbox != NULL || (logon != NULL && logon->outcome == OUTCOME_FAIL))
@@ -176,7 +101,7 @@ static void answer_owa(struct answer *answer)
 /* Own folders over EWS: key names the count of the folder. */
 static bool answer_folder(struct answer *answer, const char *folder)
 {
-    const struct check *folders = witness(answer->survey, "ews.folders");
+    const struct check *folders = find_witness(answer->survey, "ews.folders");
     if (folders == NULL)
         return false;
     if (folders->outcome == OUTCOME_FAIL) {
@@ -200,10 +125,38 @@ static void answer_contacts(struct answer *answer)
 
 static void answer_public(struct answer *answer)
 {
-    const struct check *tree = witness(answer->survey, "ews.public");
+    const struct check *tree = find_witness(answer->survey, "ews.public");
     if (tree != NULL)
         answer_settle(answer, tree->outcome == OUTCOME_FAIL ? OUTCOME_FAIL : OUTCOME_PASS,
             "EWS: %s", tree->summary);
+}
+
+static bool has_public_mailbox(const struct check *check)
+{
+    return check_fact(check, "autodiscover.public_folders") != NULL;
+}
+
+/* The public logon goes where Autodiscover says, never to a host by name: whatever else stands in
+ * the application's field is wrong. */
+static void answer_public_server(struct answer *answer)
+{
+    const struct check *tree = find_witness(answer->survey, "ews.public");
+    const struct check *found =
+        find_check(answer->survey, "autodiscover.mailbox", has_public_mailbox);
+    const char *mailbox = check_get_text(found, "autodiscover.public_folders", NULL);
+    if (mailbox != NULL)
+        answer_text(answer, "autodiscover.public_folders", mailbox);
+    if (tree != NULL && !check_is_good(tree))
+        answer_settle(answer, OUTCOME_FAIL, "EWS: %s", tree->summary);
+    else if (tree != NULL)
+        answer_settle(answer, OUTCOME_PASS,
+            "the tree opens over EWS%s%s; in the application only * leads there",
+            mailbox != NULL ? ", held by " : "", mailbox != NULL ? mailbox : "");
+    else if (mailbox != NULL)
+        answer_settle(answer, OUTCOME_SKIPPED,
+            "check by hand: the application's public folder settings: server *, no name; "
+            "Autodiscover leads to %s",
+            mailbox);
 }
 
 /* A further mailbox on any row: what works, else what fails, else whatever there is. */
@@ -262,10 +215,11 @@ static const struct question {
         "compare its version with the vendor's download page"},
     {"faq-2", "Exchange has its latest cumulative update", answer_latest,
         "Get-ExchangeServer | Format-List Name,AdminDisplayVersion"},
-    {"faq-3", "MAPI Client and CDO 6.5.8353 or later is installed", NULL,
+    {"faq-3", "MAPI Client and CDO 6.5.8353 or later is installed", answer_mapi_cdo,
         "Programs and Features: MAPI Client and CDO, 6.5.8353 or later"},
-    {"faq-4", "No Outlook on the application server", NULL, "Programs and Features: no Outlook"},
-    {"faq-5", "The default mail client is ExchangeMAPI", NULL,
+    {"faq-4", "No Outlook on the application server", answer_no_outlook,
+        "Programs and Features: no Outlook"},
+    {"faq-5", "The default mail client is ExchangeMAPI", answer_mail_client,
         "default value of HKLM\\SOFTWARE\\Clients\\Mail, also under Wow6432Node: ExchangeMAPI"},
     {"faq-6", "One Exchange version in the network", answer_one_version,
         "Get-ExchangeServer: every server has the same version"},
@@ -273,7 +227,7 @@ static const struct question {
         "the application's log; MAPI is not tested by this version"},
     {"faq-8", "The account is in the domain of the Exchange server", answer_same_domain,
         "(Get-ADUser ACCOUNT).DistinguishedName has the server's domain"},
-    {"faq-9", "The machine is in the domain of the Exchange server", NULL,
+    {"faq-9", "The machine is in the domain of the Exchange server", answer_machine_domain,
         "systeminfo on the application server, line Domain"},
     {"faq-10", "The service really runs as the account", NULL,
         "services.msc, Log On As; or run exreach as that account with -k"},
@@ -281,7 +235,7 @@ static const struct question {
         "Get-Mailbox -Identity ACCOUNT"},
     {"faq-12", "Visible in the global address list", answer_visible,
         "Get-Mailbox ACCOUNT | Format-List HiddenFromAddressListsEnabled,AddressListMembership"},
-    {"faq-13", "Not a member of Domain Admins or Enterprise Admins", NULL,
+    {"faq-13", "Not a member of Domain Admins or Enterprise Admins", answer_privileged,
         "whoami /groups as the account: nested membership counts, too"},
     {"faq-14", "Data sources were created while logged on as the account", NULL,
         "create the data sources again, logged on to Windows as the account"},
@@ -290,10 +244,10 @@ static const struct question {
     {"faq-2013-1", "Exchange build at least 15.0.712.24", answer_minimum,
         "Get-ExchangeServer | Format-List Name,AdminDisplayVersion"},
     {"faq-2013-2", "Newest MAPI/CDO (RPC over HTTP only, discontinued for Exchange 2016 and later)",
-        NULL, "Programs and Features: the version of MAPI Client and CDO"},
-    {"faq-2013-3", "Public folders: the server field is *", NULL,
+        answer_newest_mapi_cdo, "Programs and Features: the version of MAPI Client and CDO"},
+    {"faq-2013-3", "Public folders: the server field is *", answer_public_server,
         "the application's public folder settings: server *, no name"},
-    {"faq-2013-4", "LmCompatibilityLevel above 2", NULL,
+    {"faq-2013-4", "LmCompatibilityLevel above 2", answer_lm_level,
         "HKLM\\SYSTEM\\CurrentControlSet\\Control\\Lsa, LmCompatibilityLevel"},
     {"faq-2013-5", "An entry in the application's atlas.xml", NULL,
         "the entry in atlas.xml, as the vendor's page on Exchange 2013 says"},

@@ -24,16 +24,43 @@ void answer_settle(struct answer *answer, enum outcome outcome, const char *form
 /* Values must live as long as the survey. */
 void answer_text(struct answer *answer, const char *key, const char *value);
 void answer_int(struct answer *answer, const char *key, int64_t value);
+void answer_list(struct answer *answer, const char *key, const char *const *list, size_t count);
 
 /* The first check of this probe that is so; NULL: none. */
 const struct check *find_check(
     const struct survey *survey, const char *probe, bool (*is_so)(const struct check *check));
+/* The best witness: one that worked, else one that failed; NULL: nobody answered. */
+const struct check *find_witness(const struct survey *survey, const char *probe);
 
-/* checklist_build.c: builds seen on the wire */
+/* Every check of a probe: what it reads about each of several objects. last: the one before, or
+ * NULL. NULL: no more. */
+const struct check *next_check(
+    const struct survey *survey, const char *probe, const struct check *last);
+
+/* checklist_build.c: builds on the wire and in the directory */
 void answer_latest(struct answer *answer);
 void answer_one_version(struct answer *answer);
 void answer_minimum(struct answer *answer);
 void answer_2010(struct answer *answer);
 void answer_2010_role(struct answer *answer);
+/* A server of Exchange 2016 or later was seen. */
+bool answer_has_later_than_2013(struct answer *answer);
+
+/* checklist_directory.c: the account and its mailbox in the directory */
+void answer_same_domain(struct answer *answer);
+void answer_own_mailbox(struct answer *answer);
+void answer_visible(struct answer *answer);
+void answer_privileged(struct answer *answer);
+/* The domains that Exchange servers are in, of the account's own server where it is known; count of
+ * them. */
+size_t exchange_domains(struct answer *answer, const char **ret_domains, size_t size);
+
+/* checklist_registry.c: the application server, by --registry */
+void answer_mapi_cdo(struct answer *answer);
+void answer_no_outlook(struct answer *answer);
+void answer_mail_client(struct answer *answer);
+void answer_machine_domain(struct answer *answer);
+void answer_newest_mapi_cdo(struct answer *answer);
+void answer_lm_level(struct answer *answer);
 
 #endif

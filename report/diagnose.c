@@ -71,7 +71,7 @@ static void tell_gated(struct diagnosis *diagnosis)
         int count = 0;
         for (size_t i = 0; i < at->explained_count; i++)
             count += check_is_gated(at->explained[i]) ? 1 : 0;
-        if (count > 0)
+        if (count > 0 && !check_is_held_back(at->checks[0]))
             match_say(&diagnosis->scan, at,
                 "%d other logon%s not tried: %s fail, too, and may count towards a lock-out", count,
                 count == 1 ? " was" : "s were", count == 1 ? "it would" : "they would");
@@ -269,10 +269,20 @@ static bool is_excused(const struct survey *survey, const struct match *match)
 static bool any_failed(const struct match *match)
 {
     for (size_t i = 0; i < match->check_count; i++) {
-        if (match->checks[i]->outcome == OUTCOME_FAIL)
+        if (match->checks[i]->outcome == OUTCOME_FAIL && !check_is_held_back(match->checks[i]))
             return true;
     }
     return false;
+}
+
+/* … or what follows from it did. */
+static bool any_failure_follows(const struct match *match)
+{
+    for (size_t i = 0; i < match->explained_count; i++) {
+        if (match->explained[i]->outcome == OUTCOME_FAIL)
+            return true;
+    }
+    return any_failed(match);
 }
 
 /* A needed service was never found: a fault of names or of the directory is a reason for that. */
@@ -317,12 +327,13 @@ static enum severity judge_severity(const struct diagnosis *diagnosis, const str
     const struct match *match = judged->match;
     const struct rule *rule = match->rule;
     bool hurts = hurts_profile(diagnosis, judged);
-    if ((rule->fail_profiles & (1u << diagnosis->survey->target.profile)) != 0)
+    if (match->fails || (rule->fail_profiles & (1u << diagnosis->survey->target.profile)) != 0)
         return SEVERITY_FAIL;
     /* a stale address is a warning, unless a service has no other one */
     if (rule->severity != SEVERITY_FAIL)
-        return any_failed(match) && is_all_of_a_need(diagnosis, judged) ? SEVERITY_FAIL
-                                                                        : rule->severity;
+        return !any_failure_follows(match)           ? rule->severity
+               : is_all_of_a_need(diagnosis, judged) ? SEVERITY_FAIL
+                                                     : SEVERITY_WARN;
     if (is_excused(diagnosis->survey, match) || (rule->when == NULL && !any_failed(match)))
         return SEVERITY_WARN;
     return hurts || explains_absence(diagnosis, match) ? SEVERITY_FAIL : SEVERITY_WARN;
@@ -426,7 +437,7 @@ static struct finding *make_finding(struct diagnosis *diagnosis, const struct ju
     for (size_t i = 0; i < match->check_count; i++)
         checks[finding->check_count++] = match->checks[i]->id;
     for (size_t i = 0; i < match->explained_count; i++) {
-        if (check_is_bad(match->explained[i]))
+        if (check_is_bad(match->explained[i]) && !match_cites(match, match->explained[i]))
             checks[finding->check_count++] = match->explained[i]->id;
     }
     finding->checks = checks;

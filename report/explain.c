@@ -9,7 +9,9 @@ static const char *severity_words(struct arena *arena, const struct rule *rule)
 {
     const char *text = rule->severity == SEVERITY_FAIL
                            ? "failure (a warning where nothing that the profile needs suffers)"
-                           : "warning";
+                       : rule->severity == SEVERITY_WARN
+                           ? "warning"
+                           : "information (a warning where it stops this very access)";
     const char *profiles = "";
     for (int i = 0; i < PROFILE_COUNT; i++) {
         if ((rule->fail_profiles & (1u << i)) != 0)

@@ -20,9 +20,9 @@ enum {
 };
 
 /* Adds to what the outside contract lists: target.public_folders, .anonymous, .left_out;
- * vantage.proxy; rows[].path, .subject, .candidate; cells.*.title; rows[].more (checks beyond the
- * one a layer has, of the same shape plus "layer" and "subject"); lookups; interrupted;
- * out_of_time. */
+ * vantage.proxy, .registry (facts); rows[].path, .subject, .candidate; cells.*.title; rows[].more
+ * (checks beyond the one a layer has, of the same shape plus "layer" and "subject"); lookups;
+ * interrupted; out_of_time. */
 void json_render(
     const struct survey *survey, const struct render_style *style, struct text_buffer *out);
 

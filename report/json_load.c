@@ -30,10 +30,11 @@ static void read_fact(
     }
 }
 
-static void read_facts(struct json_reader *reader, json_t *object, struct check *check)
+/* facts: an object, or NULL */
+static void read_facts(
+    struct json_reader *reader, json_t *facts, const char *where, struct check *check)
 {
-    json_t *facts = json_want(reader, object, "facts", JSON_OBJECT);
-    size_t mark = json_enter(reader, "facts");
+    size_t mark = json_enter(reader, where);
     const char *key = NULL;
     json_t *value = NULL;
     if (json_object_size(facts) > JSON_FACTS_MAX)
@@ -109,7 +110,7 @@ static struct check *read_check(
     check->title = arena_strdup(&check->arena, title != NULL ? title : probe);
     check_settle(check, outcome, "%s", summary);
     check->elapsed_us = elapsed * 1000;
-    read_facts(reader, object, check);
+    read_facts(reader, json_want(reader, object, "facts", JSON_OBJECT), "facts", check);
     read_fault(reader, object, &check->fault);
     json_want_blocker(reader, check, blocker);
     return check;
@@ -277,6 +278,13 @@ static void read_vantage(struct json_reader *reader, json_t *root)
     vantage->addresses = keep_list(reader, object, "addresses", &vantage->address_count);
     vantage->resolvers = keep_list(reader, object, "resolvers", &vantage->resolver_count);
     vantage->proxy = keep(reader, json_may_text(reader, object, "proxy"));
+    json_t *registry = json_may(reader, object, "registry", JSON_OBJECT);
+    if (registry != NULL) { /* facts as those of a check, but the survey's own */
+        struct check shape = {.arena = reader->survey->arena};
+        read_facts(reader, registry, "registry", &shape);
+        reader->survey->arena = shape.arena;
+        vantage->registry = shape.facts;
+    }
     json_leave(reader, mark);
 }
 

@@ -10,7 +10,7 @@
 
 #include "probes/survey.h"
 
-enum { JSON_PATH_MAX = 160, JSON_MORE_MAX = 256, JSON_FACTS_MAX = 256, JSON_LIST_MAX = 4096 };
+enum { JSON_PATH_MAX = 160, JSON_MORE_MAX = 4000, JSON_FACTS_MAX = 256, JSON_LIST_MAX = 4096 };
 enum { JSON_MS_MAX = 1000 * 3600 * 24 * 7 }; /* no run lasts a week */
 
 struct json_pending { /* a check that is blocked by one that may stand further down */

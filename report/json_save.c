@@ -36,9 +36,9 @@ static void save_fact(struct json_writer *writer, const struct fact *fact)
     }
 }
 
-static void save_facts(struct json_writer *writer, const struct fact *facts)
+static void save_facts(struct json_writer *writer, const char *key, const struct fact *facts)
 {
-    json_open(writer, "facts", '{');
+    json_open(writer, key, '{');
     for (; facts != NULL; facts = facts->next)
         save_fact(writer, facts);
     json_close(writer, '}');
@@ -72,7 +72,7 @@ static void save_check(struct json_writer *writer, const char *key, const struct
     json_text(writer, "outcome", outcome_str(check->outcome));
     json_number(writer, "elapsed_ms", check->elapsed_us / 1000);
     json_text(writer, "summary", check->summary);
-    save_facts(writer, check->facts);
+    save_facts(writer, "facts", check->facts);
     save_fault(writer, &check->fault);
     json_text(writer, "blocked_by", check->blocked_by != NULL ? check->blocked_by->id : NULL);
     json_close(writer, '}');
@@ -147,6 +147,8 @@ static void save_vantage(struct json_writer *writer, const struct vantage *vanta
     json_texts(writer, "addresses", vantage->addresses, vantage->address_count);
     json_texts(writer, "resolvers", vantage->resolvers, vantage->resolver_count);
     json_text(writer, "proxy", vantage->proxy);
+    if (vantage->registry != NULL)
+        save_facts(writer, "registry", vantage->registry);
     json_close(writer, '}');
 }
 
@@ -196,7 +198,7 @@ static void save_checklist(struct json_writer *writer, const struct checklist_it
         json_text(writer, "title", item->title);
         json_text(writer, "outcome", outcome_str(item->outcome));
         json_text(writer, "summary", item->summary);
-        save_facts(writer, item->facts);
+        save_facts(writer, "facts", item->facts);
         json_close(writer, '}');
     }
     json_close(writer, ']');

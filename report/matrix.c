@@ -292,14 +292,17 @@ static void put_label(struct frame *frame, const struct label *label)
         layout_field(out, style, PAINT_DIM, label->node, frame->node + 1);
 }
 
-/* Extras: those about something of their own always, others where they have something to say. */
+/* Extras: mailboxes of their own always; other objects (servers, virtual directories) never, there
+ * may be hundreds and the findings name them; those without a subject where they have something to
+ * say. */
 static bool extra_is_shown(const struct chain *chain, const struct check *check)
 {
     if (!chain_is_extra(chain, check))
         return false;
-    return check->subject != NULL ||
-           (check->outcome != OUTCOME_PASS && check->outcome != OUTCOME_BLOCKED &&
-               check->outcome != OUTCOME_SKIPPED);
+    if (check->subject != NULL)
+        return check->layer == LAYER_MAILBOX;
+    return check->outcome != OUTCOME_PASS && check->outcome != OUTCOME_BLOCKED &&
+           check->outcome != OUTCOME_SKIPPED;
 }
 
 static void put_extra(struct frame *frame, const struct check *check)

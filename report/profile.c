@@ -93,9 +93,25 @@ static void judge_row(
     state->tested = true;
     state->works |= profile_row_works(survey, chain);
     for (const struct check *check = chain->checks; check != NULL; check = check->next) {
-        state->failed |= check->outcome == OUTCOME_FAIL;
+        state->failed |= check->outcome == OUTCOME_FAIL && !check_is_held_back(check);
         state->trouble |= check->outcome == OUTCOME_ERROR || check->outcome == OUTCOME_NOT_RUN;
     }
+}
+
+/* The account is in a domain that no LDAP row holds, and a Global Catalog, which has all domains,
+ * finds it: LDAP does what it can there (D01, or D13 while it is on its way). */
+static bool catalogue_stands_in(const struct survey *survey)
+{
+    bool absent = false, found = false;
+    for (const struct chain *chain = survey->chains; chain != NULL; chain = chain->next) {
+        const struct check *account = chain_check(chain, "ldap.account");
+        if (chain->endpoint.service == SERVICE_GC)
+            found |= check_is_good(account);
+        else
+            absent |=
+                check_failed(account, CAUSE_NO_OBJECT) || check_failed(account, CAUSE_REFERRAL);
+    }
+    return absent && found;
 }
 
 void profile_judge(const struct survey *survey, struct service_state *ret_states)
@@ -108,6 +124,7 @@ void profile_judge(const struct survey *survey, struct service_state *ret_states
         };
     for (const struct chain *chain = survey->chains; chain != NULL; chain = chain->next)
         judge_row(survey, chain, &ret_states[chain->endpoint.service]);
+    ret_states[SERVICE_LDAP].works |= catalogue_stands_in(survey);
     /* Where every name came from an option or a cache, no resolver has a row: nothing is missing.
      */
     if (ret_states[SERVICE_DNS].rows == 0)
@@ -211,6 +228,19 @@ static const char *broken_summary(struct survey *survey, unsigned services)
         more);
 }
 
+static bool holds_back(const struct survey *survey)
+{
+    if (survey->logons_attempted > 0)
+        return false; /* --risk-lockout */
+    for (const struct chain *chain = survey->chains; chain != NULL; chain = chain->next) {
+        for (const struct check *at = chain->checks; at != NULL; at = at->next) {
+            if (check_is_held_back(at))
+                return true;
+        }
+    }
+    return false;
+}
+
 static const char *unknown_summary(struct survey *survey, unsigned services)
 {
     const char *reason = "our own trouble left it open";
@@ -218,6 +248,8 @@ static const char *unknown_summary(struct survey *survey, unsigned services)
         reason = "the run was interrupted";
     else if (survey->out_of_time)
         reason = "the run's deadline passed";
+    else if (holds_back(survey))
+        reason = "the password was not sent: one more failed logon would lock the account (A31)";
     else if (first_of(survey, SEVERITY_WARN) == NULL)
         reason = "nothing was found to test, or it was skipped";
     const char *names = service_list(survey, services);

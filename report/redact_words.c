@@ -28,7 +28,9 @@ static const char *const token_names[REDACT_KINDS] = {
  */
 static const char *const ours[] = {"dns", "kerberos", "ldap", "autodiscover", "ews", "owa", "ecp",
     "mapi", "rpc", "oab", "activesync", "http", "https", "mail", "mailbox", "server", "exchange",
-    "account", "address", "the", "and", "not", "test", "host", "domain", "node", "name"};
+    "account", "address", "the", "and", "not", "test", "host", "domain", "node", "name", "users",
+    "user", "administrators", "admins", "servers", "groups", "group", "guests", "clients", "client",
+    "services", "service", "password", "default"};
 
 void redact_words_done(struct redact_words *words)
 {
@@ -222,6 +224,32 @@ static const struct redact_word *word_at(const struct redact_words *words, const
     return NULL;
 }
 
+/* What stands before a service label in the middle of a name: the site of
+ * "_gc._tcp.Berlin._sites.contoso.test", or the "dc" that every domain has. 0: nothing. */
+static size_t replace_locator_part(
+    struct redact_words *words, const char *at, struct text_buffer *out)
+{
+    static const char *const common[] = {"dc", "gc", "pdc", "domains"};
+    char part[64];
+    size_t length = 0;
+    while (is_label(at[length]))
+        length++;
+    if (length == 0 || length >= sizeof part || at[length] != '.' || at[length + 1] != '_')
+        return 0;
+    memcpy(part, at, length);
+    part[length] = '\0';
+    const char *token = NULL;
+    for (size_t i = 0; i < sizeof common / sizeof common[0]; i++) {
+        if (text_equal_nocase(common[i], part))
+            token = common[i];
+    }
+    struct redact_word *known = find_word(words, part);
+    if (token == NULL)
+        token = (known != NULL ? known : add_word(words, REDACT_OBJECT, part))->token;
+    buffer_add(out, token);
+    return length;
+}
+
 /* One step: what begins at a border of words. Returns the bytes replaced, 0: none. */
 static size_t replace_at(struct redact_words *words, const char *at, struct text_buffer *out)
 {
@@ -231,6 +259,9 @@ static size_t replace_at(struct redact_words *words, const char *at, struct text
         buffer_addn(out, at, label + 1);
         return label + 1;
     }
+    label = replace_locator_part(words, at, out);
+    if (label > 0)
+        return label;
     const struct redact_word *word = word_at(words, at);
     size_t run = run_length(at);
     size_t v6 = v6_length(at);

@@ -26,6 +26,7 @@ struct match {
     size_t evidence_count;
     const struct check **explained; /* besides: what rule->explains() said yes to */
     size_t explained_count;
+    bool fails; /* FAIL in any case: it takes what the profile needs, whatever the rows show */
     struct match *next;
 };
 
@@ -68,6 +69,10 @@ struct match *scan_matchf(struct scan *scan, const char *format, ...) /* key and
     __attribute__((format(printf, 2, 3)))
 #endif
     ;
+/* The rule's one match, whose component lists what it is about: "LDAP signing on dc1, dc2". */
+struct match *scan_match_list(struct scan *scan, const char *kind, const char *name);
+/* The component lists it. */
+bool match_names(const struct match *match, const char *name);
 /* Cites a check; its summary becomes evidence. */
 void match_cite(
     struct scan *scan, struct match *match, const struct chain *chain, const struct check *check);
@@ -87,12 +92,21 @@ bool match_cites(const struct match *match, const struct check *check);
 void match_explain(struct scan *scan, struct match *match, const struct check *check);
 bool match_explains(const struct match *match, const struct check *check);
 
-/* A NULL check is neither. */
+/* "CN=a | CN=b", as facts list owners, in words: "CN=a and CN=b". */
+const char *scan_owners(struct scan *scan, const char *text);
+/* "a, b" of the texts of a list fact; "": it is not recorded. */
+const char *scan_texts(struct scan *scan, const struct check *check, const char *key);
+
+/* A NULL check is none of these. */
+bool check_answered(const struct check *check);                 /* PASS, WARN or FAIL */
 bool check_is_good(const struct check *check);                  /* PASS or WARN */
 bool check_is_bad(const struct check *check);                   /* FAIL or WARN */
 bool check_failed(const struct check *check, enum cause cause); /* FAIL or WARN with this cause */
-/* Our side did not log on there since the password was refused, or may have been, elsewhere. */
+/* Our side did not log on there: the password was refused, or may have been, elsewhere, or is not
+ * used at all. */
 bool check_is_gated(const struct check *check);
+/* We held the password back ourselves, before anybody refused it: nothing is broken yet. */
+bool check_is_held_back(const struct check *check);
 const struct chain *survey_chain_of(const struct survey *survey, const struct check *check);
 
 #endif

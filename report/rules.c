@@ -9,12 +9,21 @@ static const struct rule_table {
     const size_t *count;
 } tables[] = {
     {rules_name, &rules_name_count},
+    {rules_zone, &rules_zone_count},
     {rules_tcp, &rules_tcp_count},
     {rules_tls, &rules_tls_count},
     {rules_account, &rules_account_count},
+    {rules_policy, &rules_policy_count},
+    {rules_kerberos, &rules_kerberos_count},
     {rules_auth, &rules_auth_count},
     {rules_directory, &rules_directory_count},
+    {rules_replicas, &rules_replicas_count},
+    {rules_recipient, &rules_recipient_count},
+    {rules_protocols, &rules_protocols_count},
     {rules_service, &rules_service_count},
+    {rules_intent, &rules_intent_count},
+    {rules_schemes, &rules_schemes_count},
+    {rules_version, &rules_version_count},
     {rules_unexplained, &rules_unexplained_count},
 };
 

@@ -3,27 +3,27 @@
 #include <string.h>
 
 #include "net/wire/text.h"
+#include "report/rule_account.h"
 
 /* The account and its password: what a KDC, LDAP, EWS or OWA says of them. */
 
-static struct match *account_match(struct scan *scan)
+struct match *account_match(struct scan *scan)
 {
     return scan_matchf(scan, "account %s", scan->survey->target.account);
 }
 
-static bool data_is(const struct check *check, const char *data)
+bool account_data_is(const struct check *check, const char *data)
 {
     return check_is_bad(check) && strcmp(check_get_text(check, "ldap.data", ""), data) == 0;
 }
 
-/* [MS-ERREF] 2.3.1, in the e-data of a KDC: "0xC0000072" */
-static bool status_is(const struct check *check, const char *status)
+bool account_status_is(const struct check *check, const char *status)
 {
     return check_is_bad(check) &&
            text_ends_nocase(check_get_text(check, "krb.ntstatus", ""), status);
 }
 
-static void scan_account(struct scan *scan, bool (*is_so)(const struct check *check),
+void account_scan(struct scan *scan, bool (*is_so)(const struct check *check),
     void (*say)(struct scan *scan, struct match *match, const struct check *check))
 {
     for (const struct chain *chain = scan->survey->chains; chain != NULL; chain = chain->next) {
@@ -38,8 +38,7 @@ static void scan_account(struct scan *scan, bool (*is_so)(const struct check *ch
     }
 }
 
-/* Refusals that do not say why, and what our own gate held back. */
-static bool account_explains(
+bool account_explains(
     const struct survey *survey, const struct match *match, const struct check *check)
 {
     (void)survey, (void)match;
@@ -48,8 +47,7 @@ static bool account_explains(
     return check_is_gated(check) || check_failed(check, CAUSE_LOGON_REFUSED);
 }
 
-/* A KDC says "revoked" for disabled, locked and expired alike. */
-static bool state_explains(
+bool account_state_explains(
     const struct survey *survey, const struct match *match, const struct check *check)
 {
     return account_explains(survey, match, check) ||
@@ -61,7 +59,7 @@ static bool state_explains(
 static bool is_wrong_password(const struct check *check)
 {
     return check_failed(check, CAUSE_PASSWORD_WRONG) ||
-           (check_failed(check, CAUSE_LOGON_REFUSED) && data_is(check, "52e"));
+           (check_failed(check, CAUSE_LOGON_REFUSED) && account_data_is(check, "52e"));
 }
 
 /* AD hides from LDAP binds with NTLM whether the name exists; its KDC does not. */
@@ -74,14 +72,14 @@ static void say_name_open(struct scan *scan, struct match *match, const struct c
 
 static void when_wrong_password(struct scan *scan)
 {
-    scan_account(scan, is_wrong_password, say_name_open);
+    account_scan(scan, is_wrong_password, say_name_open);
 }
 
 /* ---- A02 ---- */
 
 static bool is_unknown(const struct check *check)
 {
-    return check_failed(check, CAUSE_ACCOUNT_UNKNOWN) || data_is(check, "525");
+    return check_failed(check, CAUSE_ACCOUNT_UNKNOWN) || account_data_is(check, "525");
 }
 
 static void say_nothing_sent(struct scan *scan, struct match *match, const struct check *check)
@@ -93,7 +91,7 @@ static void say_nothing_sent(struct scan *scan, struct match *match, const struc
 
 static void when_unknown(struct scan *scan)
 {
-    scan_account(scan, is_unknown, say_nothing_sent);
+    account_scan(scan, is_unknown, say_nothing_sent);
 }
 
 /* ---- A03 ---- */
@@ -110,12 +108,11 @@ static bool is_revoked_without_reason(const struct check *check)
 
 static bool is_locked(const struct check *check)
 {
-    if (check_failed(check, CAUSE_ACCOUNT_LOCKED) || data_is(check, "775") ||
-        status_is(check, "c0000234") || is_revoked_without_reason(check))
+    if (check_failed(check, CAUSE_ACCOUNT_LOCKED) || account_data_is(check, "775") ||
+        account_status_is(check, "c0000234") || is_revoked_without_reason(check))
         return true;
     /* another identity may read it: msDS-User-Account-Control-Computed 0x10 */
-    return (check_is_good(check) || check_is_bad(check)) &&
-           check_get_bool(check, "account.locked", false);
+    return check_answered(check) && check_get_bool(check, "account.locked", false);
 }
 
 static void say_why_locked(struct scan *scan, struct match *match, const struct check *check)
@@ -128,37 +125,36 @@ static void say_why_locked(struct scan *scan, struct match *match, const struct 
 
 static void when_locked(struct scan *scan)
 {
-    scan_account(scan, is_locked, say_why_locked);
+    account_scan(scan, is_locked, say_why_locked);
 }
 
 /* ---- A04 ---- */
 
 static bool is_disabled(const struct check *check)
 {
-    if (check_failed(check, CAUSE_ACCOUNT_DISABLED) || data_is(check, "533") ||
-        status_is(check, "c0000072"))
+    if (check_failed(check, CAUSE_ACCOUNT_DISABLED) || account_data_is(check, "533") ||
+        account_status_is(check, "c0000072"))
         return true;
     /* another identity may read it: userAccountControl 0x2 */
-    return (check_is_good(check) || check_is_bad(check)) &&
-           check_get_bool(check, "account.disabled", false);
+    return check_answered(check) && check_get_bool(check, "account.disabled", false);
 }
 
 static void when_disabled(struct scan *scan)
 {
-    scan_account(scan, is_disabled, NULL);
+    account_scan(scan, is_disabled, NULL);
 }
 
 /* ---- A05 ---- */
 
 static bool is_expired(const struct check *check)
 {
-    return check_failed(check, CAUSE_ACCOUNT_EXPIRED) || data_is(check, "701") ||
-           status_is(check, "c0000193");
+    return check_failed(check, CAUSE_ACCOUNT_EXPIRED) || account_data_is(check, "701") ||
+           account_status_is(check, "c0000193");
 }
 
 static void when_expired(struct scan *scan)
 {
-    scan_account(scan, is_expired, NULL);
+    account_scan(scan, is_expired, NULL);
 }
 
 /* ---- A06 ---- */
@@ -166,13 +162,13 @@ static void when_expired(struct scan *scan)
 /* 773 and 0xC0000224 are A07; the KDC's 23 and OWA's page alone may be either. */
 static bool is_password_expired(const struct check *check)
 {
-    return check_failed(check, CAUSE_PASSWORD_EXPIRED) || data_is(check, "532") ||
-           status_is(check, "c0000071");
+    return check_failed(check, CAUSE_PASSWORD_EXPIRED) || account_data_is(check, "532") ||
+           account_status_is(check, "c0000071");
 }
 
 static void say_which_age(struct scan *scan, struct match *match, const struct check *check)
 {
-    if (!data_is(check, "532") && !status_is(check, "c0000071") &&
+    if (!account_data_is(check, "532") && !account_status_is(check, "c0000071") &&
         check->fault.origin != ORIGIN_SOAP)
         match_say(scan, match,
             "%s does not tell an expired password from one that must be changed at the next logon: "
@@ -182,30 +178,28 @@ static void say_which_age(struct scan *scan, struct match *match, const struct c
 
 static void when_password_expired(struct scan *scan)
 {
-    scan_account(scan, is_password_expired, say_which_age);
+    account_scan(scan, is_password_expired, say_which_age);
 }
 
 /* ---- A07 ---- */
 
 static bool must_change(const struct check *check)
 {
-    return check_failed(check, CAUSE_PASSWORD_MUST_CHANGE) || data_is(check, "773") ||
-           status_is(check, "c0000224");
+    return check_failed(check, CAUSE_PASSWORD_MUST_CHANGE) || account_data_is(check, "773") ||
+           account_status_is(check, "c0000224");
 }
 
 static void when_must_change(struct scan *scan)
 {
-    scan_account(scan, must_change, NULL);
+    account_scan(scan, must_change, NULL);
 }
 
 static bool must_change_explains(
     const struct survey *survey, const struct match *match, const struct check *check)
 {
-    return state_explains(survey, match, check) || check_failed(check, CAUSE_PASSWORD_EXPIRED);
+    return account_state_explains(survey, match, check) ||
+           check_failed(check, CAUSE_PASSWORD_EXPIRED);
 }
-
-#define KDC_CODES "RFC 4120 7.5.9 error codes"
-#define LDAP_DATA "Microsoft: LDAP AcceptSecurityContext error, data codes"
 
 const struct rule rules_account[] = {
     {
@@ -256,7 +250,7 @@ const struct rule rules_account[] = {
         .title = "The account is locked out after too many bad passwords",
         .severity = SEVERITY_FAIL,
         .when = when_locked,
-        .explains = state_explains,
+        .explains = account_state_explains,
         .cause =
             "Too many wrong passwords were counted for the account within the time of the lock-out "
             "policy; until it is unlocked no password is even looked at, the right one neither. "
@@ -279,7 +273,7 @@ const struct rule rules_account[] = {
         .title = "The account is disabled",
         .severity = SEVERITY_FAIL,
         .when = when_disabled,
-        .explains = state_explains,
+        .explains = account_state_explains,
         .cause =
             "userAccountControl has the bit ACCOUNTDISABLE (0x2). The password may be right; no "
             "service lets the account in.",
@@ -297,7 +291,7 @@ const struct rule rules_account[] = {
         .title = "The account has expired",
         .severity = SEVERITY_FAIL,
         .when = when_expired,
-        .explains = state_explains,
+        .explains = account_state_explains,
         .cause = "accountExpires lies in the past: the account, not its password, was made for a "
                  "limited time. The password may be right; no service lets the account in.",
         .looks_like =
@@ -314,7 +308,7 @@ const struct rule rules_account[] = {
         .title = "The password has expired",
         .severity = SEVERITY_FAIL,
         .when = when_password_expired,
-        .explains = state_explains,
+        .explains = account_state_explains,
         .cause = "The password was right once and is older than the domain's policy allows. A "
                  "person is asked for a new one; a service only fails.",
         .looks_like =

@@ -6,38 +6,7 @@
 #include "net/wire/text.h"
 #include "report/profile.h"
 
-/* Kerberos, clocks and the schemes on offer: what is not the account's fault. */
-
-/* ---- A16 ---- */
-
-static void when_no_spn(struct scan *scan)
-{
-    struct match *match = NULL;
-    for (const struct chain *chain = scan->survey->chains; chain != NULL; chain = chain->next) {
-        for (const struct check *at = chain->checks; at != NULL; at = at->next) {
-            const char *spn = check_get_text(at, "krb.spn", chain->endpoint.subject);
-            /* the KDC's own ticket (ldap/…) is another matter */
-            if (!check_failed(at, CAUSE_SPN_UNKNOWN) || spn == NULL ||
-                !text_starts_nocase(spn, "HTTP/"))
-                continue;
-            if (match == NULL)
-                match =
-                    scan_match(scan, "", arena_printf(scan->arena, "service principal %s", spn));
-            else
-                match->component = arena_printf(scan->arena, "%s, %s", match->component, spn);
-            match_cite(scan, match, chain, at);
-        }
-    }
-}
-
-/* Services that fell back to NTLM say so as a warning. */
-static bool no_spn_explains(
-    const struct survey *survey, const struct match *match, const struct check *check)
-{
-    (void)survey, (void)match;
-    return check->layer == LAYER_AUTH && check->outcome == OUTCOME_WARN &&
-           check_fact(check, "auth.kerberos") != NULL;
-}
+/* Clocks and the schemes on offer: what is not the account's fault. */
 
 /* ---- A20 ---- */
 
@@ -224,29 +193,6 @@ static void when_scheme_missing(struct scan *scan)
 }
 
 const struct rule rules_auth[] = {
-    {
-        .id = "A16",
-        .layer = LAYER_AUTH,
-        .title = "Kerberos cannot be used: the directory has no service principal for the name",
-        .severity = SEVERITY_WARN,
-        .when = when_no_spn,
-        .explains = no_spn_explains,
-        .cause =
-            "No account in the directory owns the service principal HTTP/NAME, so the KDC gives no "
-            "ticket for it. Clients fall back to NTLM: slower, more load on domain controllers, "
-            "and "
-            "broken where NTLM is switched off.",
-        .looks_like =
-            "TGS-REQ for HTTP/NAME answered with KDC_ERR_S_PRINCIPAL_UNKNOWN (7), while the server "
-            "offers Negotiate and NTLM works.",
-        .fix = {"Give the names to the alternate service account that all servers share: "
-                "RollAlternateServiceAccountPassword.ps1, then setspn -S HTTP/{host} DOMAIN\\ASA$",
-            "With one server only: setspn -S HTTP/{host} SERVER$",
-            "Check that the names are not CNAMEs: clients ask for the name behind a CNAME."},
-        .references =
-            {"Microsoft: Kerberos authentication for load-balanced Client Access services",
-                "RFC 4120 7.5.9 error codes"},
-    },
     {
         .id = "A20",
         .layer = LAYER_AUTH,

@@ -11,6 +11,14 @@ static bool no_such_name(const struct check *check)
     return check_failed(check, CAUSE_NAME_NOT_FOUND) || check_failed(check, CAUSE_NAME_NO_DATA);
 }
 
+/* A place that clients derive from the mail domain; one that only the directory names is U07's. */
+static bool is_derived(const struct chain *chain)
+{
+    unsigned directory = 1u << SOURCE_SCP | 1u << SOURCE_AD;
+    return chain->endpoint.service == SERVICE_AUTODISCOVER &&
+           (chain->endpoint.sources & ~directory) != 0;
+}
+
 /* NXDOMAIN alone proves an absence; a resolver that fails or is silent proves nothing. The mail
  * domain's own web site may resolve: it counts only where it answers as Autodiscover. */
 static void when_no_autodiscover(struct scan *scan)
@@ -21,6 +29,8 @@ static void when_no_autodiscover(struct scan *scan)
         if (chain->endpoint.service != SERVICE_AUTODISCOVER)
             continue;
         const struct check *name = chain_cell(chain, LAYER_DNS);
+        if (!is_derived(chain) && no_such_name(name))
+            continue;
         bool itself = strcmp(chain->endpoint.host, survey->target.domain) == 0;
         if (check_is_good(chain_cell(chain, LAYER_HTTP)) || (check_is_good(name) && !itself))
             return;
@@ -33,7 +43,7 @@ static void when_no_autodiscover(struct scan *scan)
     struct match *match = scan_match(scan, "", "");
     for (const struct chain *chain = survey->chains; chain != NULL; chain = chain->next) {
         const struct check *name = chain_cell(chain, LAYER_DNS);
-        if (chain->endpoint.service != SERVICE_AUTODISCOVER || !no_such_name(name))
+        if (!is_derived(chain) || !no_such_name(name))
             continue;
         /* "_autodiscover._tcp.contoso.test" is the least likely of the names to be repaired */
         if (match->check_count == 0 || chain->endpoint.host[0] != '_')
@@ -56,6 +66,12 @@ static bool is_locator(const struct chain *chain)
     enum service service = chain->endpoint.service;
     return (service == SERVICE_LDAP || service == SERVICE_GC || service == SERVICE_KERBEROS) &&
            chain->endpoint.host[0] == '_';
+}
+
+/* "_gc._tcp.Berlin._sites.contoso.test": what is asked besides, for the controllers of a site. */
+static const char *site_part(const char *locator)
+{
+    return text_find_nocase(locator, "._sites.");
 }
 
 /* "contoso.test" of "_ldap._tcp.dc._msdcs.contoso.test" */
@@ -87,7 +103,7 @@ static void when_no_locator(struct scan *scan)
 {
     for (const struct chain *chain = scan->survey->chains; chain != NULL; chain = chain->next) {
         const struct check *name = chain_cell(chain, LAYER_DNS);
-        if (!is_locator(chain) || !no_such_name(name))
+        if (!is_locator(chain) || site_part(chain->endpoint.host) != NULL || !no_such_name(name))
             continue;
         const char *domain = domain_of(chain->endpoint.host);
         struct match *match = scan_match(
@@ -95,6 +111,168 @@ static void when_no_locator(struct scan *scan)
         match_cite(scan, match, chain, name);
         say_resolver(scan, match, domain);
     }
+}
+
+/* The site's own records of a domain that has none at all. */
+static bool locator_explains(
+    const struct survey *survey, const struct match *match, const struct check *check)
+{
+    const struct chain *chain = survey_chain_of(survey, check);
+    return is_locator(chain) && no_such_name(check) && site_part(chain->endpoint.host) != NULL &&
+           text_ends_nocase(chain->endpoint.host, match->key);
+}
+
+/* ---- N06 ---- */
+
+/* The entry of a list of texts that begins with this, then ends or goes on behind a blank. */
+static bool lists_name(const struct check *check, const char *key, const char *name)
+{
+    const struct fact *fact = check_fact(check, key);
+    for (size_t i = 0; fact != NULL && fact->type == FACT_LIST && i < fact->count; i++) {
+        size_t length = strlen(name);
+        if (text_starts_nocase(fact->list[i], name) &&
+            (fact->list[i][length] == '\0' || fact->list[i][length] == ' '))
+            return true;
+    }
+    return false;
+}
+
+static bool some_resolver_lists(const struct survey *survey, const char *key, const char *name)
+{
+    for (const struct chain *chain = survey->chains; chain != NULL; chain = chain->next) {
+        const struct check *resolver = chain_check(chain, "dns.resolver");
+        if (check_is_good(resolver) && lists_name(resolver, key, name))
+            return true;
+    }
+    return false;
+}
+
+/* dns.missing has the names whose question failed, too: those prove nothing. */
+static bool is_denied(const struct survey *survey, const char *name)
+{
+    bool asked = false;
+    for (const struct lookup *at = survey->lookups; at != NULL; at = at->next) {
+        if (!text_equal_nocase(at->name, name) || strcmp(at->type, "SRV") != 0)
+            continue;
+        if (at->count == 0 && (at->rcode == 0 || at->rcode == 3))
+            return true;
+        asked = true;
+    }
+    return !asked;
+}
+
+/* No resolver has the site's record, and one of them has the forest's: some GC exists. */
+static bool lacks_site_gc(struct scan *scan, const char *name)
+{
+    const struct survey *survey = scan->survey;
+    const char *sites = site_part(name);
+    if (!text_starts_nocase(name, "_gc._tcp.") || sites == NULL)
+        return false;
+    const char *forest = arena_printf(scan->arena, "_gc._tcp.%s", sites + strlen("._sites."));
+    return is_denied(survey, name) && !some_resolver_lists(survey, "dns.srv", name) &&
+           some_resolver_lists(survey, "dns.srv", forest);
+}
+
+static void find_site_without_gc(struct scan *scan, const struct chain *chain)
+{
+    const struct check *resolver = chain_check(chain, "dns.resolver");
+    const struct fact *missing =
+        check_is_good(resolver) ? check_fact(resolver, "dns.missing") : NULL;
+    for (size_t i = 0; missing != NULL && missing->type == FACT_LIST && i < missing->count; i++) {
+        const char *name = missing->list[i];
+        if (!lacks_site_gc(scan, name))
+            continue;
+        const char *site = name + strlen("_gc._tcp.");
+        struct match *match = scan_match_list(scan, "global catalogue",
+            arena_printf(scan->arena, "of the site %.*s", (int)(site_part(name) - site), site));
+        match_cite(scan, match, chain, resolver);
+        match_say(scan, match, "no SRV record %s, while the forest's %s exists", name,
+            arena_printf(scan->arena, "_gc._tcp.%s", site_part(name) + strlen("._sites.")));
+    }
+}
+
+static bool same_host(const struct chain *a, const struct chain *b)
+{
+    return strcmp(a->endpoint.host, b->endpoint.host) == 0;
+}
+
+/* The controller is up: its LDAP speaks. */
+static bool controller_speaks(const struct survey *survey, const struct chain *gc)
+{
+    for (const struct chain *at = survey->chains; at != NULL; at = at->next) {
+        if (at->endpoint.service == SERVICE_LDAP && same_host(at, gc) &&
+            check_is_good(chain_cell(at, LAYER_HTTP)))
+            return true;
+    }
+    return false;
+}
+
+/* The same port answers at another address of the controller (N04), or 3268 does: clients that fail
+ * at 3269 alone want TLS, which is the certificate's matter. */
+static bool gc_answers_elsewhere(const struct survey *survey, const struct chain *gc)
+{
+    for (const struct chain *at = survey->chains; at != NULL; at = at->next) {
+        if (at != gc && at->endpoint.service == SERVICE_GC && same_host(at, gc) &&
+            check_is_good(chain_cell(at, LAYER_HTTP)) &&
+            (at->endpoint.port == gc->endpoint.port || gc->endpoint.port == 3269))
+            return true;
+    }
+    return false;
+}
+
+static void find_dead_gc(struct scan *scan, const struct chain *chain)
+{
+    const struct check *connect = chain_cell(chain, LAYER_TCP);
+    const struct check *root = chain_cell(chain, LAYER_HTTP);
+    bool refused = connect != NULL && connect->outcome == OUTCOME_FAIL &&
+                   connect->fault.cause == CAUSE_REFUSED &&
+                   !gc_answers_elsewhere(scan->survey, chain);
+    bool unready = check_is_good(root) && !check_get_bool(root, "ldap.gc_ready", true);
+    if (chain->endpoint.service != SERVICE_GC || (!refused && !unready) ||
+        !controller_speaks(scan->survey, chain))
+        return;
+    const char *host = chain->endpoint.host;
+    struct match *match =
+        scan_match_list(scan, "global catalogue", arena_printf(scan->arena, "at %s", host));
+    match_cite(scan, match, chain, refused ? connect : root);
+    if (refused)
+        match_say(
+            scan, match, "LDAP answers at %s: the controller is up, but no global catalogue", host);
+    else
+        match_say(scan, match, "%s says isGlobalCatalogReady FALSE on port %u", host,
+            (unsigned)chain->endpoint.port);
+}
+
+/* The directory itself has controllers, and none of them is one. */
+static void find_forest_without_gc(struct scan *scan, const struct chain *chain)
+{
+    const struct check *controllers = chain_check(chain, "ldap.controllers");
+    const struct fact *gcs = check_fact(controllers, "dc.gcs");
+    if (!check_is_bad(controllers) || check_fact(controllers, "dc.hosts") == NULL ||
+        (gcs != NULL && gcs->count > 0))
+        return;
+    match_cite(scan, scan_match(scan, "", "global catalogue of the forest"), chain, controllers);
+}
+
+static void when_no_gc(struct scan *scan)
+{
+    for (const struct chain *chain = scan->survey->chains; chain != NULL; chain = chain->next) {
+        find_site_without_gc(scan, chain);
+        find_dead_gc(scan, chain);
+        const struct check *name = chain_cell(chain, LAYER_DNS);
+        const char *host = chain->endpoint.host;
+        /* the row of the site's record itself, where no GC answers that would excuse it */
+        if (chain->endpoint.service == SERVICE_GC && no_such_name(name) &&
+            lacks_site_gc(scan, host))
+            match_cite(scan,
+                scan_match_list(scan, "global catalogue",
+                    arena_printf(scan->arena, "of the site %.*s",
+                        (int)(site_part(host) - host) - (int)strlen("_gc._tcp."),
+                        host + strlen("_gc._tcp."))),
+                chain, name);
+    }
+    for (const struct chain *chain = scan->survey->chains; chain != NULL; chain = chain->next)
+        find_forest_without_gc(scan, chain);
 }
 
 /* ---- N04 and N08 ---- */
@@ -241,6 +419,7 @@ const struct rule rules_name[] = {
         .title = "The resolver does not know the domain's controllers",
         .severity = SEVERITY_FAIL,
         .when = when_no_locator,
+        .explains = locator_explains,
         .cause =
             "Domain controllers, KDCs and global catalogues are found by SRV records, which they "
             "register themselves in Active Directory's own DNS. The resolver asked says that there "
@@ -257,6 +436,30 @@ const struct rule rules_name[] = {
             "Netlogon; check dcdiag /test:dns.",
             "To go on without: --dc NAME-OF-A-DC"},
         .references = {"[MS-ADTS] 6.3.2.3 SRV records registered by a DC", "RFC 2782 SRV records"},
+    },
+    {
+        .id = "N06",
+        .layer = LAYER_TCP,
+        .title = "No global catalogue is there where clients look for it",
+        .severity = SEVERITY_WARN,
+        .when = when_no_gc,
+        .cause =
+            "Address lists and recipients are looked up in a global catalogue, a domain controller "
+            "that knows the whole forest. Either the site of this host has none (its SRV record is "
+            "missing), or a controller that is named as one does not serve its ports, or has not "
+            "finished building its copy. Clients then cross to another site, or find nobody.",
+        .looks_like =
+            "_gc._tcp.SITE._sites.FOREST is missing while _gc._tcp.FOREST exists; or port 3268 "
+            "refuses while 389 of the same host answers; or its rootDSE says isGlobalCatalogReady "
+            "FALSE. Silence on 3268 would be a firewall, a missing _gc._tcp.FOREST the resolver.",
+        .fix = {"See who is one: Get-ADDomainController -Filter * | Format-Table "
+                "HostName,Site,IsGlobalCatalog; nltest /dsgetdc:{domain} /GC",
+            "Make a controller of the site one: Active Directory Sites and Services, NTDS Settings "
+            "of the server, Global Catalog; then wait for event 1119.",
+            "If it is one: on it nltest /dsregdns, or restart Netlogon, and check that the subnet "
+            "of this host belongs to the site it should."},
+        .references = {"[MS-ADTS] 6.3.2.3 SRV records registered by a DC",
+            "[MS-ADTS] 3.1.1.3.2 rootDSE attributes, isGlobalCatalogReady"},
     },
     {
         .id = "N08",

@@ -100,6 +100,42 @@ static bool lists(const char *list, const char *address)
     return false;
 }
 
+struct match *scan_match_list(struct scan *scan, const char *kind, const char *name)
+{
+    struct match *match = scan_match(scan, "", arena_printf(scan->arena, "%s %s", kind, name));
+    if (!match_names(match, name))
+        match->component = arena_printf(scan->arena, "%s, %s", match->component, name);
+    return match;
+}
+
+bool match_names(const struct match *match, const char *name)
+{
+    return lists(match->component, name);
+}
+
+const char *scan_owners(struct scan *scan, const char *text)
+{
+    static const char between[] = " | ";
+    const char *end = strstr(text, between);
+    if (end == NULL)
+        return text;
+    return arena_printf(scan->arena, "%.*s and %s", (int)(end - text), text,
+        scan_owners(scan, end + sizeof between - 1));
+}
+
+const char *scan_texts(struct scan *scan, const struct check *check, const char *key)
+{
+    enum { SHOWN_MAX = 16 };
+    const struct fact *fact = check_fact(check, key);
+    const char *text = "";
+    for (size_t i = 0; fact != NULL && fact->type == FACT_LIST && i < fact->count; i++) {
+        if (i == SHOWN_MAX)
+            return arena_printf(scan->arena, "%s, and %zu more", text, fact->count - i);
+        text = arena_printf(scan->arena, "%s%s%s", text, i > 0 ? ", " : "", fact->list[i]);
+    }
+    return text;
+}
+
 /* One more address in the brackets of a sentence there is already; false: there is none such. */
 static bool add_address(
     struct scan *scan, struct match *match, const char *head, const char *tail, const char *address)
@@ -159,6 +195,11 @@ void match_explain(struct scan *scan, struct match *match, const struct check *c
     match->explained[match->explained_count++] = check;
 }
 
+bool check_answered(const struct check *check)
+{
+    return check_is_good(check) || check_is_bad(check);
+}
+
 bool check_is_good(const struct check *check)
 {
     return check != NULL && (check->outcome == OUTCOME_PASS || check->outcome == OUTCOME_WARN);
@@ -178,9 +219,16 @@ bool check_is_gated(const struct check *check)
 {
     static const char refused[] = "the password was refused";
     static const char open[] = "the password is not tried again";
+    static const char unused[] = "the password is not used";
     return check->outcome == OUTCOME_SKIPPED &&
            (strncmp(check->summary, refused, sizeof refused - 1) == 0 ||
-               strncmp(check->summary, open, sizeof open - 1) == 0);
+               strncmp(check->summary, open, sizeof open - 1) == 0 ||
+               strncmp(check->summary, unused, sizeof unused - 1) == 0);
+}
+
+bool check_is_held_back(const struct check *check)
+{
+    return check_failed(check, CAUSE_LOCKOUT_NEAR);
 }
 
 const struct chain *survey_chain_of(const struct survey *survey, const struct check *check)

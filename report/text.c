@@ -6,6 +6,7 @@
 #include "report/layout.h"
 #include "report/matrix.h"
 #include "report/rule.h"
+#include "report/text_directory.h"
 
 enum { INDENT = 12, EVIDENCE_MAX = 6, HOW_INDENT = 14 };
 
@@ -326,6 +327,7 @@ void text_render(
     matrix_render(survey, style, out);
     put_findings(&page);
     put_own_trouble(&page);
+    text_directory(survey, style, out);
     put_checklist(&page);
     put_counts(&page);
     const struct verdict *verdict = &survey->verdict;
