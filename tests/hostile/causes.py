@@ -12,6 +12,7 @@ ELSEWHERE = {
     "INTERRUPTED": "tests/unit/test_run_end.c",
     "NO_RETURN": "tests/unit/test_run_end.c",
     "CREDENTIAL_UNSAFE": "tests/unit/test_http.c",
+    "LOCKOUT_NEAR": "tests/unit/test_ldap_guard.c",
 }
 
 

@@ -11,7 +11,7 @@ import random
 import subprocess
 import sys
 
-from labtools import TOP, Lab, cells, clean, describe, expect, main, test
+from labtools import EXREACH, TOP, Lab, cells, clean, describe, expect, main, test
 
 SEED = os.environ.get("EXREACH_TEST_SEED") or str(random.randrange(10 ** 6))
 RANDOM = random.Random(SEED)
@@ -187,6 +187,99 @@ def one_failure_short_of_the_lock_out():
         survey = lab.survey("--public-folders")
         expect(survey["exit_code"] == 0 and survey["logons"]["refused"] == 0, describe(survey))
         expect(before == lab.audit("svc")["failed"] == 9, "a good password failed")
+
+
+# ---- somebody's ticket, read with before the password is used ---------------------------------------------------
+
+def kinit(lab, account="other"):
+    """What an administrator has done before: a ticket in the user's own credential cache."""
+    result = lab.run("sh", "-c", f'kinit {account}@CONTOSO.TEST <"$1"', "-", lab.path("password"))
+    expect(result.returncode == 0, result.stderr)
+
+
+def guards(survey):
+    """The guard's checks that have read the account."""
+    return [check for row in survey["rows"] for check in row["more"]
+            if check["probe"] == "ldap.guard" and "account.bad_pwd_count" in check["facts"]]
+
+
+def not_used(lab, survey, words):
+    """No attempt was spent, and whoever would have sent the password says why."""
+    text = describe(survey)
+    expect(survey["logons"] == {"attempted": 0, "refused": 0}, f"{survey['logons']}\n{text}")
+    expect(lab.audit("svc")["succeeded"] == 0, f"the password was used\n{text}")
+    found = guards(survey)
+    expect(len(found) == 1 and found[0]["facts"]["guard.reader"] == "other@CONTOSO.TEST", f"{found}\n{text}")
+    waiting = [cell for _, cell in auth_cells(survey) if cell["summary"].startswith("the password is not used")]
+    expect(len(waiting) > 5, text)
+    for cell in waiting:
+        expect(cell["outcome"] == "skipped" and words in cell["summary"] and found[0]["check"] in cell["summary"],
+               f"{cell}\n{text}")
+    for row, cell in auth_cells(survey):
+        expect(cell["outcome"] == "skipped", f"{row['id']}: {cell}\n{text}")
+
+
+@test
+def a_ticket_at_hand_guards_the_account_from_its_lock_out():
+    with Lab("A31") as lab:
+        with open(lab.path("wrong"), "w", encoding="ascii") as file:
+            file.write("not the password\n")
+        kinit(lab)
+        for password in ("password", "wrong"):
+            for _ in range(3):
+                not_used(lab, lab.survey(password=password), "one failed logon more would lock the account")
+        expect(lab.audit("svc")["events"] == [], str(lab.audit("svc")))
+        expect(lab.run("kdestroy").returncode == 0, "kdestroy")
+        before = lab.audit("svc")["failed"]
+        survey = lab.survey(password="wrong")  # nobody reads it, so this one locks the account
+        expect(lab.audit("svc")["failed"] == before + 1 and guards(survey) == [], describe(survey))
+        kinit(lab)
+        failed = lab.audit("svc")["failed"]
+        survey = lab.survey()
+        expect(lab.audit("svc")["failed"] == failed, describe(survey))
+        not_used(lab, survey, "")
+    with Lab() as lab:  # nothing to fear: the same run as ever
+        kinit(lab)
+        survey = lab.survey()
+        expect(survey["exit_code"] == 0 and survey["logons"]["refused"] == 0, describe(survey))
+        expect([check["facts"]["account.attempts_left"] for check in guards(survey)] == [10], str(guards(survey)))
+        # Of tickets that are too old, or nobody's, nothing is heard.
+        with open(lab.path("nothing"), "w", encoding="ascii"):
+            pass
+        survey = json.loads(lab.run("env", "KRB5CCNAME=FILE:" + lab.path("nothing"), EXREACH, "svc@contoso.test",
+                                    "--dns", "127.0.0.10", "--ca", lab.path("ca.pem"), "-f", "json",
+                                    "--password-file", lab.path("password")).stdout)
+        expect(survey["verdict"]["exit"] == 0 and guards(survey) == [], describe(survey))
+
+
+@test
+def two_controllers_leave_each_other_the_tickets():
+    """The password is proved at both KDCs; the second logon must not take the first one's tickets away."""
+    with Lab(dcs=2) as lab:
+        for _ in range(5):
+            survey = lab.survey()
+            expect(survey["exit_code"] == 0, describe(survey))
+            schemes = [cell["facts"].get("auth.scheme") for row, cell in auth_cells(survey)
+                       if row["service"] in ("ldap", "gc")]
+            expect(schemes == ["Kerberos"] * 8, f"{schemes}\n" + describe(survey))
+
+
+@test
+def a_upn_whose_suffix_is_no_domain():
+    """Kerberos finds the realm by the other domains' SRV records, and says nothing of the names that do not exist."""
+    with Lab() as lab:
+        with open(lab.path("admin.password"), encoding="utf-8") as file:
+            admin = file.read().strip()
+        change = "dn: CN=svc,CN=Users,DC=contoso,DC=test\nchangetype: modify\nreplace: userPrincipalName\n" \
+                 "userPrincipalName: svc@contoso.example\n"
+        result = lab.run("ldapmodify", "-x", "-H", "ldaps://dc1.contoso.test", "-D", "administrator@contoso.test",
+                         "-w", admin, input=change)
+        expect(result.returncode == 0, result.stderr)
+        survey = lab.survey("-u", "svc@contoso.example")
+        expect(survey["exit_code"] == 0 and survey["findings"] == [], describe(survey))
+        schemes = {cell["facts"].get("auth.scheme") for row, cell in auth_cells(survey)
+                   if row["service"] in ("ldap", "gc", "ews") and cell["outcome"] == "pass"}
+        expect(schemes == {"Kerberos"}, f"{schemes}\n" + describe(survey))
 
 
 # ---- a prover without a verdict -----------------------------------------------------------------------------

@@ -66,6 +66,51 @@ def files_that_cannot_be_written_are_named():
             expect(path in result.stderr and result.stderr.count("\n") == 1, f"{options}: {result.stderr!r}")
 
 
+# ---- --registry ---------------------------------------------------------------------------------------------
+
+EXPORTS = os.path.join(TOP, "tests", "fuzz", "seeds", "regfile")
+NOWHERE = ("check", "a@contoso.test", "--anonymous", "--dns", "127.0.0.1:9", "--timeout", "1", "--deadline", "1")
+
+
+def with_registry(*options):
+    return subprocess.run([EXREACH, *NOWHERE, *options], capture_output=True, text=True, check=False)
+
+
+@test
+def a_registry_export_answers_the_local_items():
+    with tempfile.TemporaryDirectory(prefix="exreach-registry.") as scratch:
+        saved = os.path.join(scratch, "run.json")
+        result = with_registry("--registry", os.path.join(EXPORTS, "server"), "--save", saved, "-f", "json")
+        survey = json.loads(result.stdout)
+        facts = survey["vantage"]["registry"]
+        expect(facts["registry.mapi_cdo"] == "6.5.8353.0" and facts["registry.lm_compatibility"] == 3, f"{facts}")
+        items = {item["item"]: item["outcome"] for item in survey["checklist"]}
+        expect(all(items[name] == "pass" for name in ("faq-3", "faq-4", "faq-5", "faq-2013-4")), f"{items}")
+        # the saved survey answers them again, later and elsewhere
+        result = subprocess.run([EXREACH, "diagnose", saved, "-f", "json"], capture_output=True, text=True, check=False)
+        expect(json.loads(result.stdout)["checklist"] == survey["checklist"], result.stdout[:500])
+    # two files: the second one's words count
+    result = with_registry("--registry", os.path.join(EXPORTS, "server"), "--registry",
+                           os.path.join(EXPORTS, "outlook"), "-f", "json")
+    items = {item["item"]: item["outcome"] for item in json.loads(result.stdout)["checklist"]}
+    expect(items["faq-4"] == "fail" and items["faq-3"] == "pass", f"{items}")
+
+
+@test
+def a_registry_export_that_is_none_is_named_with_its_line_and_not_quoted():
+    with tempfile.TemporaryDirectory(prefix="exreach-registry.") as scratch:
+        other = os.path.join(scratch, "password")
+        with open(other, "w", encoding="ascii") as file:
+            file.write("hunter2\n")
+        for path, says in (("/nowhere.reg", "No such file"), (other, "line 1 "), (scratch, "directory"),
+                           (os.path.join(EXPORTS, "cut"), "line 30 ")):
+            result = with_registry("--registry", path, "-f", "json")
+            expect(result.returncode == 3 and not result.stdout, f"{path}: exit {result.returncode}")
+            one_line(result.stderr, path)
+            expect(path in result.stderr and says in result.stderr, f"{path}: {result.stderr!r}")
+            expect("hunter2" not in result.stderr, result.stderr)
+
+
 @test
 def a_run_without_standard_descriptors_sends_its_words_nowhere():
     """A socket must not get the number of a stream: the trace would go to a server."""

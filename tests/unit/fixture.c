@@ -29,8 +29,10 @@
 
 const char *const fixture_goldens[] = {"healthy", "N01", "N04", "N05", "N08", "T01", "T02", "T04",
     "S01", "S02", "S03", "S04", "A01", "A02", "A03", "A04", "A05", "A06", "A07", "A16", "A20",
-    "A25", "D04", "D06", "U03", "U06", "E07", "O01", "O03", "V03", "X-DNS", "X-TCP", "X-TLS",
-    "X-HTTP", "X-AUTH", "X-PROTOCOL", "X-MAILBOX", "X-ERROR", NULL};
+    "A08", "A09", "A10", "A17", "A18", "A19", "A21", "A31", "D01", "D02", "D03", "D05", "D07",
+    "D08", "D09", "D10", "D11", "D12", "D13", "A25", "D04", "D06", "N02", "N06", "N07", "N09",
+    "U07", "U08", "V01", "V02", "V06", "V07", "C04", "U03", "U06", "E07", "O01", "O03", "V03",
+    "X-DNS", "X-TCP", "X-TLS", "X-HTTP", "X-AUTH", "X-PROTOCOL", "X-MAILBOX", "X-ERROR", NULL};
 
 /* ---- building ---------------------------------------------------------------------------------
  */
@@ -383,7 +385,8 @@ static void break_mailbox(struct survey *survey)
 
 void fixture_break(struct survey *survey, const char *fault)
 {
-    if (fixture_break_more(survey, fault))
+    if (fixture_break_more(survey, fault) || fixture_break_places(survey, fault) ||
+        fixture_break_directory(survey, fault))
         return;
     if (strcmp(fault, "N01") == 0) {
         break_name(survey);

@@ -18,6 +18,20 @@ void fixture_break(struct survey *survey, const char *fault);
 
 /* fixture_faults.c, called by the former: false: it is not one of those. */
 bool fixture_break_more(struct survey *survey, const char *fault);
+/* fixture_places.c, likewise: names, builds, and what the directory says of servers. */
+bool fixture_break_places(struct survey *survey, const char *fault);
+/* fixture_directory.c, likewise: the account's state, its tickets, its object and its mailbox. */
+bool fixture_break_directory(struct survey *survey, const char *fault);
+/* A passing check at the end of a row. */
+struct check *fixture_extra(
+    struct survey *survey, const char *row, const char *probe, enum layer layer);
+/* One more controller, which finds the account and its mailbox. */
+struct chain *fixture_controller(
+    struct survey *survey, enum service service, const char *host, const char *address);
+/* An object that the LDAP row read: a passing check with this subject (NULL: the probe's own). */
+struct check *fixture_object(struct survey *survey, const char *probe, const char *subject);
+struct lookup *fixture_lookup(struct survey *survey, const char *name, const char *type,
+    const char *resolver, int rcode, const char *record);
 /* Skips all logons that pass: "the password was refused by WHO". */
 void fixture_gate(struct survey *survey, const char *who);
 

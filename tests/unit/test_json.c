@@ -67,8 +67,12 @@ static void test_every_field(void **state)
 {
     (void)state;
     static const char *const left[] = {"a", "b\n"};
+    struct fact level = {.key = "registry.lm_compatibility", .type = FACT_INT, .integer = 3};
+    struct fact files = {
+        .key = "registry.files", .type = FACT_LIST, .list = left, .count = 2, .next = &level};
     struct survey survey;
     fixture_healthy(&survey);
+    survey.vantage.registry = &files;
     fixture_break(&survey, "X-MAILBOX");
     fixture_break(&survey, "N01");
     survey.target.public_folders = survey.interrupted = survey.out_of_time = true;
@@ -103,6 +107,8 @@ static void test_every_field(void **state)
         json_string_value(json_object_get(root, "started")), "2026-11-22T12:00:00.123456Z");
     assert_int_equal(json_array_size(json_object_get(target, "left_out")), 2);
     assert_string_equal(json_string_value(json_object_get(target, "profile")), "ews-app");
+    json_t *registry = json_object_get(json_object_get(root, "vantage"), "registry");
+    assert_int_equal(json_integer_value(json_object_get(registry, "registry.lm_compatibility")), 3);
     json_t *verdict = json_object_get(root, "verdict");
     assert_int_equal(json_integer_value(json_object_get(verdict, "exit")), 2);
     assert_string_equal(
@@ -216,6 +222,10 @@ static void test_refusals(void **state)
         {"\"more\": []", "\"more\": [7]", "rows[0].more[0]: an object was expected"},
         {"\"refused\": 0", "\"refused\": \"no\"", "logons.refused: an integer was expected"},
         {"\"lookups\": []", "\"lookups\": [{}]", "lookups[0].name: a text was expected"},
+        {"\"proxy\": null", "\"proxy\": null, \"registry\": []",
+            "vantage.registry: an object was expected"},
+        {"\"proxy\": null", "\"proxy\": null, \"registry\": {\"a\": 0.5}",
+            "vantage.registry.a: a fact is"},
         {"\"schema\": \"exreach/1\"", "\"schema\": \"exreach/1\", \"schema\": 1",
             "not JSON: line 2"},
         {"svc@contoso.test", "\xff", "not JSON: line"},

@@ -199,6 +199,48 @@ static void test_order(void **state)
     survey_done(&survey);
 }
 
+static struct check *add_read(
+    struct survey *survey, const char *probe, enum layer layer, const char *subject)
+{
+    struct chain *chain = survey_find_chain(survey, "ldap/dc1.contoso.test/127.0.0.10:389");
+    struct check *check = check_new(chain->id, probe, probe, layer, subject, NULL);
+    check_settle(check, OUTCOME_WARN, "words of %s", probe);
+    chain_append(chain, check);
+    return check;
+}
+
+/* Objects of the directory are no rows of the matrix; what matters of them is a section. */
+static void test_directory(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"EX1", "EX2", "EX3"};
+    const struct render_style style = {.width = 100, .utf8 = true};
+    struct survey survey;
+    struct text_buffer out = {0};
+    fixture_healthy(&survey);
+    for (size_t i = 0; i < 3; i++) {
+        struct check *server = add_read(&survey, "ldap.server", LAYER_PROTOCOL, names[i]);
+        check_text(server, "server.name", names[i]);
+        check_text(server, "server.build", i < 2 ? "15.2.2562.17" : "15.1.2507.6");
+        check_text(server, "server.site", i < 2 ? "Berlin" : NULL);
+    }
+    add_read(&survey, "ldap.vdir", LAYER_PROTOCOL, "EX1/ews");
+    add_read(&survey, "ldap.other", LAYER_MAILBOX, "bob@contoso.test");
+    add_read(&survey, "ldap.state", LAYER_PROTOCOL, NULL);
+    survey_diagnose(&survey);
+    text_render(&survey, &style, &out);
+    const char *text = buffer_text(&out);
+    assert_non_null(strstr(text, "\n  bob@contoso.test "));
+    assert_null(strstr(text, "\n  EX1"));
+    assert_null(strstr(text, "EX1/ews"));
+    assert_non_null(strstr(text, "\nDirectory\n   account      words of ldap.state\n"
+                                 "   servers      EX1, EX2: 15.2.2562.17 Exchange SE RTM, site "
+                                 "Berlin\n"
+                                 "                EX3: 15.1.2507.6 Exchange 2016 CU23\n"));
+    buffer_done(&out);
+    survey_done(&survey);
+}
+
 static void test_explain(void **state)
 {
     (void)state;
@@ -225,6 +267,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_hostile_texts),
         cmocka_unit_test(test_words),
         cmocka_unit_test(test_order),
+        cmocka_unit_test(test_directory),
         cmocka_unit_test(test_explain),
     };
     update = argc > 1 && strcmp(argv[1], "update") == 0;

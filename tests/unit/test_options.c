@@ -98,6 +98,9 @@ static const struct {
     {"exreach a@b.test --user", "--user", "wants NAME"},
     {"exreach a@b.test -u", "-u", "wants NAME"},
     {"exreach a@b.test -vf", "-f", "wants FMT"},
+    {"exreach a@b.test --registry", "--registry", "wants FILE"},
+    {"exreach a@b.test --risk-lockout=1", "--risk-lockout", "takes no value"},
+    {"exreach diagnose s.json --registry a.reg", "--registry", "does not go with \"diagnose\""},
     {"exreach a@b.test --insecure=yes", "--insecure", "takes no value"},
     {"exreach a@b.test --user _", "--user", "no account name"},
     {"exreach diagnose s.json --user a", "--user", "does not go with \"diagnose\""},
@@ -173,7 +176,8 @@ static void test_values(void **state)
                " --mailbox x@b.test --mailbox y@b.test --public-folders --ca ca.pem --allow-host"
                " Proxy.B.Test. --allow-basic --auth ntlm,bearer --only ews,tls --skip owa"
                " --profile ews-app --timeout 2.5 --deadline=30 --jobs 7 --per-host 3 -fjson=o.json"
-               " -f text --save s.json --insecure --redact -vv -q --color never",
+               " -f text --save s.json --insecure --redact -vv -q --color never"
+               " --registry a.reg --registry=b.reg --risk-lockout",
             &options, buffer, &fault))
         fail_msg("%s", fault.text);
     const struct settings *settings = &options.settings;
@@ -184,6 +188,9 @@ static void test_values(void **state)
     assert_true(settings->allow_basic && settings->insecure && options.redact && options.quiet);
     assert_int_equal(settings->mailboxes.count, 2);
     assert_string_equal(settings->mailboxes.list[1], "y@b.test");
+    assert_int_equal(settings->registry.count, 2);
+    assert_string_equal(settings->registry.list[1], "b.reg");
+    assert_true(settings->risk_lockout);
     assert_string_equal(settings->ca, "ca.pem");
     assert_string_equal(settings->allow_hosts.list[0], "proxy.b.test");
     assert_int_equal(settings->auth, AUTH_NTLM | AUTH_BEARER);
@@ -219,6 +226,8 @@ static void test_defaults(void **state)
     assert_int_equal(options.settings.profile, PROFILE_MAPI_CDO);
     assert_false(options.settings.allow_basic);
     assert_false(options.settings.insecure);
+    assert_false(options.settings.risk_lockout);
+    assert_int_equal(options.settings.registry.count, 0);
     assert_int_equal(options.output_count, 0);
     options_done(&options);
 }
@@ -320,7 +329,7 @@ static void test_too_many(void **state)
     (void)state;
     static const char *const values[] = {"--host h", "--dc h", "--dns 127.0.0.1",
         "--connect h:1:127.0.0.1", "--mailbox a@b", "--allow-host h", "--format text", "--only ews",
-        "--skip ews", "--save x"};
+        "--skip ews", "--save x", "--registry a.reg"};
     for (size_t i = 0; i < COUNT(values); i++) {
         static char *argv[2 + 2 * (SETTINGS_WORDS + 1)];
         char option[100];

@@ -14,6 +14,8 @@
 
 #include <string.h>
 
+#define LDAP "ldap/dc1.contoso.test/127.0.0.10:389"
+
 static const char *const secrets[] = {"contoso", "CONTOSO", "127.0.0.", "svc@", "bob@", "dc1",
     "DB1", "ex1", "ex2", "pbx", "11111111-2222", "fe80::", "10.1.2.3", "Jane", "aa11",
     "Service Account", NULL};
@@ -91,6 +93,76 @@ static void test_builds_stay(void **state)
     survey_done(&survey);
 }
 
+/* A fact of every kind of value that the directory brings; no name of it is left, in the fact or in
+ * a sentence. */
+static void test_directory(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *key, *text, *expected; /* NULL: only that no secret is in it */
+    } facts[] = {
+        {"account.sid", "S-1-5-21-777-888-999-1105", NULL},
+        {"account.display_name", "Zoe Quark", NULL},
+        {"account.domain", "quark.example", NULL},
+        {"account.workstations", "ZWS7", NULL},
+        {"groups.privileged", "Domain Admins (RID 512)", "Domain Admins (RID 512)"},
+        {"groups.path", "svc > Quark PBX > IT > Domain Admins", NULL},
+        {"policy.pso", "CN=Zeta PSO,CN=Password Settings Container,DC=quark", NULL},
+        {"recipient.delegates", "CN=Quill\\, Zed,OU=Users,DC=quark,DC=example", NULL},
+        {"recipient.x500", "x500:/o=Quark Org/ou=X/cn=Recipients/cn=zq", NULL},
+        {"recipient.target", "SMTP:zq@quark.mail.onmicrosoft.com", NULL},
+        {"recipient.home_server", "ZEX7", NULL},
+        {"recipient.type_name", "UserMailbox", "UserMailbox"},
+        {"recipient.protocols_off", "MAPI", "MAPI"},
+        {"addresses.duplicates", "smtp:zq@quark.example | CN=Zq One,DC=quark | CN=Zq Two,DC=quark",
+            NULL},
+        {"spn.duplicates", "HTTP/zmail.quark.example:443 | CN=ZEX7,OU=Servers,DC=quark", NULL},
+        {"spn.etypes", "CN=ZEX7,OU=Servers,DC=quark | 28", NULL},
+        {"org.name", "Quark Org", NULL},
+        {"org.versions", "Exchange SE", "Exchange SE"},
+        {"server.name", "ZEX7", NULL},
+        {"server.fqdn", "zex7.quark.example", NULL},
+        {"server.site", "Zed Site", NULL},
+        {"scp.url", "https://zauto.quark.example/Autodiscover/Autodiscover.xml", NULL},
+        {"scp.sites", "Zed Site", NULL},
+        {"vdir.internal_url", "https://zmail.quark.example/EWS/Exchange.asmx", NULL},
+        {"vdir.auth_internal", "Negotiate", "Negotiate"},
+        {"database.name", "ZDB 01", NULL},
+        {"dc.sites", "zdc1.quark.example | Zed Site", NULL},
+        {"guard.reader", "zoe@QUARK.EXAMPLE", NULL},
+        {"ldap.client_site", "Zed Site", NULL},
+    };
+    static const char *const gone[] = {"777-888", "Zoe", "zoe", "uark", "UARK", "ZWS7", "Zeta",
+        "Quill", "zq", "Zq", "ZEX7", "zex7", "Zed", "zauto", "zmail", "ZDB", "zdc1", " IT "};
+    struct survey survey;
+    fixture_healthy(&survey);
+    struct check *check = fixture_check(&survey, LDAP, "ldap.account");
+    for (size_t i = 0; i < sizeof facts / sizeof facts[0]; i++)
+        check_add(check, facts[i].key, facts[i].text);
+    check_settle(check, OUTCOME_PASS,
+        "Zoe Quark in ZDB 01 on ZEX7, site Zed Site, of Quark Org, in 14 groups by Quark PBX");
+    check_text(check, "server.build", "15.2.12.17"); /* could be an address */
+    struct fact domain = {.key = "registry.domain", .type = FACT_TEXT, .text = "quark.example"};
+    survey.vantage.registry = &domain;
+    survey_redact(&survey);
+    for (size_t n = 0; n < sizeof gone / sizeof gone[0]; n++) {
+        for (const struct fact *at = check->facts; at != NULL; at = at->next) {
+            if (at->type == FACT_LIST && strstr(at->list[0], gone[n]) != NULL)
+                fail_msg("%s is left in %s: %s", gone[n], at->key, at->list[0]);
+        }
+        if (strstr(check->summary, gone[n]) != NULL || strstr(domain.text, gone[n]) != NULL)
+            fail_msg("%s is left: %s; %s", gone[n], check->summary, domain.text);
+    }
+    assert_non_null(strstr(check->summary, "in 14 groups by object-"));
+    assert_string_equal(check_get_text(check, "server.build", ""), "15.2.12.17");
+    for (size_t i = 0; i < sizeof facts / sizeof facts[0]; i++) {
+        const struct fact *fact = check_fact(check, facts[i].key);
+        if (facts[i].expected != NULL)
+            assert_string_equal(fact->list[0], facts[i].expected);
+    }
+    survey_done(&survey);
+}
+
 /* The same thing is the same token everywhere, in whatever spelling; different ones differ. */
 static void test_words(void **state)
 {
@@ -144,6 +216,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_no_name_left),
         cmocka_unit_test(test_builds_stay),
+        cmocka_unit_test(test_directory),
         cmocka_unit_test(test_words),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -46,8 +46,47 @@ static const struct {
         "service principal HTTP/mail.contoso.test, HTTP/autodiscover.contoso.test"},
     {"A20", STATUS_DEGRADED, 1, SEVERITY_WARN, LAYER_AUTH, "clock of dc1.contoso.test"},
     {"A25", STATUS_BROKEN, 1, SEVERITY_FAIL, LAYER_AUTH, "EWS at mail.contoso.test"},
+    {"A08", STATUS_BROKEN, 1, SEVERITY_FAIL, LAYER_AUTH, "account svc@contoso.test"},
+    {"A09", STATUS_DEGRADED, 1, SEVERITY_WARN, LAYER_AUTH, "account svc@contoso.test"},
+    {"A10", STATUS_DEGRADED, 1, SEVERITY_WARN, LAYER_AUTH, "account svc@contoso.test"},
+    {"A17", STATUS_DEGRADED, 1, SEVERITY_WARN, LAYER_AUTH,
+        "service principal HTTP/mail.contoso.test"},
+    {"A18", STATUS_DEGRADED, 2, SEVERITY_WARN, LAYER_AUTH,
+        "service principal HTTP/mail.contoso.test, HTTP/autodiscover.contoso.test"},
+    {"A19", STATUS_DEGRADED, 1, SEVERITY_WARN, LAYER_AUTH,
+        "service principal HTTP/mail.contoso.test"},
+    {"A21", STATUS_DEGRADED, 1, SEVERITY_WARN, LAYER_AUTH, "account svc@contoso.test"},
+    {"A31", STATUS_UNKNOWN, 1, SEVERITY_WARN, LAYER_AUTH, "account svc@contoso.test"},
+    {"D01", STATUS_DEGRADED, 1, SEVERITY_WARN, LAYER_PROTOCOL,
+        "account search on dc1.contoso.test"},
+    {"D02", STATUS_OK, 1, SEVERITY_INFO, LAYER_AUTH, "LDAP signing on dc1.contoso.test"},
+    {"D03", STATUS_DEGRADED, 1, SEVERITY_WARN, LAYER_AUTH,
+        "LDAP channel binding on dc1.contoso.test"},
+    {"D05", STATUS_BROKEN, 1, SEVERITY_FAIL, LAYER_MAILBOX, "mailbox svc@contoso.test"},
+    {"D07", STATUS_DEGRADED, 1, SEVERITY_WARN, LAYER_MAILBOX, "mailbox svc@contoso.test"},
+    {"D08", STATUS_BROKEN, 1, SEVERITY_FAIL, LAYER_PROTOCOL, "address svc@contoso.test"},
+    {"D09", STATUS_DEGRADED, 1, SEVERITY_WARN, LAYER_MAILBOX, "account svc@contoso.test"},
+    {"D10", STATUS_BROKEN, 1, SEVERITY_FAIL, LAYER_PROTOCOL, "mailbox svc@contoso.test"},
+    {"D11", STATUS_DEGRADED, 1, SEVERITY_WARN, LAYER_PROTOCOL, "mailbox svc@contoso.test"},
+    {"D12", STATUS_DEGRADED, 1, SEVERITY_WARN, LAYER_MAILBOX, "mailbox svc@contoso.test"},
+    {"D13", STATUS_DEGRADED, 1, SEVERITY_WARN, LAYER_PROTOCOL,
+        "account's object on dc1.contoso.test, dc2.contoso.test"},
     {"D04", STATUS_BROKEN, 1, SEVERITY_FAIL, LAYER_MAILBOX, "mailbox svc@contoso.test"},
     {"D06", STATUS_BROKEN, 1, SEVERITY_FAIL, LAYER_MAILBOX, "mailbox svc@contoso.test"},
+    {"N02", STATUS_DEGRADED, 1, SEVERITY_WARN, LAYER_DNS, "name mail.contoso.test"},
+    {"N06", STATUS_DEGRADED, 1, SEVERITY_WARN, LAYER_TCP, "global catalogue of the site Berlin"},
+    {"N07", STATUS_DEGRADED, 1, SEVERITY_WARN, LAYER_DNS,
+        "name mail.contoso.test, an alias of cas.contoso.test"},
+    {"N09", STATUS_DEGRADED, 1, SEVERITY_WARN, LAYER_DNS, "name ex1.contoso.local"},
+    {"U07", STATUS_DEGRADED, 1, SEVERITY_WARN, LAYER_PROTOCOL, "service connection point of OLD1"},
+    {"U08", STATUS_DEGRADED, 1, SEVERITY_WARN, LAYER_PROTOCOL,
+        "service connection points, for the site Berlin"},
+    {"V01", STATUS_DEGRADED, 2, SEVERITY_WARN, LAYER_PROTOCOL, "Exchange server EX1, ex2"},
+    {"V02", STATUS_DEGRADED, 1, SEVERITY_WARN, LAYER_PROTOCOL, "Exchange servers of Contoso"},
+    {"V06", STATUS_DEGRADED, 1, SEVERITY_WARN, LAYER_PROTOCOL, "all Exchange servers"},
+    {"V07", STATUS_DEGRADED, 1, SEVERITY_WARN, LAYER_AUTH,
+        "authentication of EWS at mail.contoso.test"},
+    {"C04", STATUS_OK, 1, SEVERITY_INFO, LAYER_MAILBOX, "cloud mailboxes of Contoso"},
     {"U03", STATUS_BROKEN, 1, SEVERITY_FAIL, LAYER_PROTOCOL,
         "address svc@contoso.test in this organisation"},
     {"U06", STATUS_DEGRADED, 1, SEVERITY_WARN, LAYER_HTTP, "web site at contoso.test"},
@@ -143,6 +182,21 @@ static void test_profiles(void **state)
         {"O01", PROFILE_OWA_USER, STATUS_BROKEN},
         {"O03", PROFILE_OWA_USER, STATUS_DEGRADED},
         {"V03", PROFILE_EWS_APP, STATUS_DEGRADED},
+        {"A08", PROFILE_MAPI_CDO, STATUS_BROKEN},
+        {"A21", PROFILE_OWA_USER, STATUS_DEGRADED},
+        {"A31", PROFILE_MAPI_CDO, STATUS_UNKNOWN},
+        {"D01", PROFILE_MAPI_CDO, STATUS_DEGRADED}, /* the catalogue finds it */
+        {"D02", PROFILE_ALL, STATUS_OK},
+        {"D03", PROFILE_MAPI_CDO, STATUS_DEGRADED},
+        {"D05", PROFILE_MAPI_CDO, STATUS_BROKEN},
+        {"D07", PROFILE_MAPI_CDO, STATUS_BROKEN},
+        {"D08", PROFILE_MAPI_CDO, STATUS_BROKEN},
+        {"D10", PROFILE_EWS_APP, STATUS_BROKEN},
+        {"D10", PROFILE_OWA_USER, STATUS_DEGRADED},
+        {"D11", PROFILE_MAPI_CDO, STATUS_BROKEN},
+        {"D11", PROFILE_OUTLOOK, STATUS_BROKEN},
+        {"D11", PROFILE_OWA_USER, STATUS_DEGRADED},
+        {"D13", PROFILE_MAPI_CDO, STATUS_DEGRADED},
     };
     for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
         struct survey survey;
@@ -183,12 +237,29 @@ static void test_two_certificate_errors(void **state)
     survey_done(&survey);
 }
 
+/* What passes may tell of a fault, too: such a finding ends only where nothing answers. */
+static bool rests_on_passes(const char *fault)
+{
+    bool passes = false;
+    struct survey survey;
+    fixture_healthy(&survey);
+    fixture_break(&survey, fault);
+    survey_diagnose(&survey);
+    for (const struct finding *at = survey.findings; at != NULL; at = at->next) {
+        for (size_t i = 0; i < at->check_count; i++)
+            passes |= survey_find_check(&survey, at->checks[i])->outcome == OUTCOME_PASS;
+    }
+    survey_done(&survey);
+    return passes;
+}
+
 /* A cell that did not answer keeps its facts out of every rule. */
 static void test_blocked_proves_nothing(void **state)
 {
     (void)state;
     static const enum outcome silent[] = {OUTCOME_BLOCKED, OUTCOME_SKIPPED, OUTCOME_NOT_RUN};
     for (size_t i = 1; fixture_goldens[i] != NULL; i++) {
+        bool all = rests_on_passes(fixture_goldens[i]);
         for (size_t k = 0; k < 3; k++) {
             struct survey survey;
             fixture_healthy(&survey);
@@ -196,7 +267,7 @@ static void test_blocked_proves_nothing(void **state)
             for (struct chain *chain = survey.chains; chain != NULL; chain = chain->next) {
                 for (struct check *at = chain->checks; at != NULL; at = at->next) {
                     if (at->outcome == OUTCOME_FAIL || at->outcome == OUTCOME_WARN ||
-                        at->outcome == OUTCOME_ERROR)
+                        at->outcome == OUTCOME_ERROR || all)
                         at->outcome = silent[k];
                 }
             }
@@ -259,7 +330,7 @@ static void test_resolver_fails(void **state)
 static void test_data_codes(void **state)
 {
     (void)state;
-    static const char *const table[][2] = {{"533", "A04"}, {"52e", "A01"}, {"530", "X-AUTH"}};
+    static const char *const table[][2] = {{"533", "A04"}, {"52e", "A01"}, {"530", "A08"}};
     for (size_t i = 0; i < 3; i++) {
         struct survey survey;
         const char *row = "ldap/dc1.contoso.test/127.0.0.10:389";

@@ -1,0 +1,180 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "tests/unit/judged.h"
+#include "tests/unit/planned.h"
+
+#include <stdio.h>
+
+#define DC1 "dc1.contoso.test:88"
+
+/* Which realm a run takes, from what DNS says of each domain, in this order of answers. */
+struct answer {
+    const char *domain;
+    const char *records; /* NULL: no such name */
+};
+
+static const struct {
+    const char *name;
+    const char *realm, *host_domain; /* of the account's name; of this machine */
+    bool dc;                         /* --dc was given */
+    struct answer answers[4];
+    const char *learned; /* from a rootDSE */
+    bool known;
+    const char *result;
+} cases[] = {
+    {"the account's own domain", "CONTOSO.TEST", NULL, false, {{"contoso.test", DC1}}, NULL, true,
+        "CONTOSO.TEST"},
+    {"nothing answered yet", "CONTOSO.TEST", NULL, false, {{0}}, NULL, false, "CONTOSO.TEST"},
+    {"a suffix that is no domain", "CONTOSO.EXAMPLE", NULL, false,
+        {{"contoso.test", DC1}, {"contoso.example", NULL}}, NULL, true, "CONTOSO.TEST"},
+    {"the own domain may still come", "CONTOSO.EXAMPLE", NULL, false, {{"contoso.test", DC1}}, NULL,
+        false, "CONTOSO.TEST"},
+    {"the own domain is preferred", "CONTOSO.EXAMPLE", NULL, false,
+        {{"contoso.test", DC1}, {"contoso.example", DC1}}, NULL, true, "CONTOSO.EXAMPLE"},
+    {"neither, but this machine's", "CONTOSO.EXAMPLE", "Corp.Example.", false,
+        {{"contoso.test", NULL}, {"contoso.example", NULL}, {"corp.example", DC1}}, NULL, true,
+        "CORP.EXAMPLE"},
+    {"no domain has a KDC", "CONTOSO.EXAMPLE", NULL, false,
+        {{"contoso.test", NULL}, {"contoso.example", NULL}}, NULL, true, "CONTOSO.EXAMPLE"},
+    {"--dc, its rootDSE is awaited", "CONTOSO.EXAMPLE", NULL, true,
+        {{"contoso.test", NULL}, {"contoso.example", NULL}}, NULL, false, "CONTOSO.EXAMPLE"},
+    {"--dc, its rootDSE spoke", "CONTOSO.EXAMPLE", NULL, true,
+        {{"contoso.test", NULL}, {"contoso.example", NULL}}, "CONTOSO.TEST", true, "CONTOSO.TEST"},
+    {"records before a rootDSE", "CONTOSO.EXAMPLE", NULL, true,
+        {{"contoso.test", NULL}, {"contoso.example", DC1}}, "OTHER.TEST", true, "CONTOSO.EXAMPLE"},
+};
+
+static void open_case(struct planned *planned, size_t i)
+{
+    planned_init(planned, "");
+    planned->settings.realm = cases[i].realm;
+    planned->plan.host_domain = cases[i].host_domain;
+    if (cases[i].dc) {
+        planned->settings.dcs.list[0] = (struct place){.host = "192.0.2.10"};
+        planned->settings.dcs.count = 1;
+    }
+    planned_open(planned);
+    for (const struct answer *answer = cases[i].answers; answer->domain != NULL; answer++) {
+        char name[DNS_NAME_SIZE];
+        snprintf(name, sizeof name, "_kerberos._tcp.%s", answer->domain);
+        planned_answer(planned, name, DNS_SRV, answer->records);
+    }
+    planned->plan.realm = cases[i].learned;
+}
+
+static void test_realm(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct planned planned;
+        char realm[DNS_NAME_SIZE];
+        open_case(&planned, i);
+        bool known = plan_realm_locked(&planned.plan, realm);
+        if (known != cases[i].known || strcmp(realm, cases[i].result) != 0)
+            fail_msg("%s: %s, %s", cases[i].name, known ? "known" : "not known", realm);
+        planned_done(&planned);
+    }
+}
+
+/* Domains that merely do not exist make no rows, but for the account's own. */
+static void test_absent_domains_are_quiet(void **state)
+{
+    (void)state;
+    struct planned planned;
+    planned_init(&planned, "kerberos");
+    planned.plan.host_domain = "corp.example";
+    planned_open(&planned);
+    planned_answer(&planned, "_kerberos._tcp.corp.example", DNS_SRV, NULL);
+    assert_int_equal(planned_rows(&planned), 0);
+    planned_answer(&planned, "_kerberos._tcp.contoso.test", DNS_SRV, NULL);
+    assert_int_equal(planned_rows(&planned), 1);
+    assert_true(planned.survey.chains->endpoint.candidate);
+    planned_done(&planned);
+
+    planned_start(&planned, "kerberos"); /* the only domain: its absence tells */
+    planned_answer(&planned, "_kerberos._tcp.contoso.test", DNS_SRV, NULL);
+    assert_false(planned.survey.chains->endpoint.candidate);
+    planned_done(&planned);
+}
+
+static void test_kdcs_of_other_realms(void **state)
+{
+    (void)state;
+    struct planned planned;
+    planned_init(&planned, "");
+    planned.plan.host_domain = "corp.example";
+    planned_open(&planned);
+    planned_answer(&planned, "_kerberos._tcp.contoso.test", DNS_SRV, "dc1.contoso.test:88");
+    planned_answer(&planned, "_kerberos._tcp.corp.example", DNS_SRV,
+        "dc1.contoso.test:88 dc9.corp.example:88");
+    const struct plan *plan = &planned.plan;
+    assert_null(plan_foreign_kdc_locked(plan, "dc1.contoso.test", "CONTOSO.TEST"));
+    assert_null(plan_foreign_kdc_locked(plan, "dc2.contoso.test", "CONTOSO.TEST"));
+    assert_string_equal(
+        plan_foreign_kdc_locked(plan, "dc9.corp.example", "CONTOSO.TEST"), "corp.example");
+    assert_null(plan_foreign_kdc_locked(plan, "dc9.corp.example", "CORP.EXAMPLE"));
+    planned_done(&planned);
+}
+
+/* Who may still read the lock-out state, so that the password waits. */
+static void test_guards(void **state)
+{
+    (void)state;
+    struct planned planned;
+    planned_start(&planned, "ldap");
+    assert_true(plan_guards_locked(&planned.plan)); /* the SRV records */
+    planned_answer(&planned, "_ldap._tcp.dc._msdcs.contoso.test", DNS_SRV, "dc1.contoso.test:389");
+    assert_true(plan_guards_locked(&planned.plan)); /* its address */
+    planned_answer(&planned, "dc1.contoso.test", DNS_A, "192.0.2.10");
+    planned_answer(&planned, "dc1.contoso.test", DNS_AAAA, NULL);
+    assert_true(plan_guards_locked(&planned.plan));
+    plan_past_guard_locked(&planned.plan, "ldap/dc1.contoso.test/192.0.2.10:389");
+    assert_true(plan_guards_locked(&planned.plan));
+    planned_job(&planned, "ldap/dc1.contoso.test/192.0.2.10:636")->past_auth = true;
+    assert_false(plan_guards_locked(&planned.plan));
+    planned_done(&planned);
+}
+
+/* A KDC's row starts before other rows, and though its address has no place left. */
+static void test_kdcs_start_first(void **state)
+{
+    (void)state;
+    struct planned planned;
+    planned_init(&planned, "");
+    planned.settings.per_host = 1;
+    planned.settings.dcs.list[0] = (struct place){.host = "192.0.2.10", .port = 636};
+    planned.settings.dcs.list[1] = (struct place){.host = "192.0.2.10", .port = 389};
+    planned.settings.dcs.list[2] = (struct place){.host = "192.0.2.10", .port = 88};
+    planned.settings.dcs.count = 3;
+    planned_open(&planned);
+    for (struct job *job = planned.plan.jobs; job != NULL; job = job->next) {
+        if (job->kind == JOB_QUESTION)
+            job->state = JOB_RUNNING;
+    }
+    struct job *first = plan_next_locked(&planned.plan);
+    assert_non_null(first);
+    assert_int_equal(first->endpoint.port, 88);
+    first->state = JOB_QUEUED;
+    planned_job(&planned, "ldap/192.0.2.10/192.0.2.10:636")->state = JOB_RUNNING;
+    planned_job(&planned, "ldap/192.0.2.10/192.0.2.10:636")->endpoint.address = "192.0.2.10";
+    assert_ptr_equal(plan_next_locked(&planned.plan), first);
+    assert_null(plan_next_locked(&planned.plan)); /* 389 waits for a place */
+    planned_done(&planned);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_realm),
+        cmocka_unit_test(test_absent_domains_are_quiet),
+        cmocka_unit_test(test_kdcs_of_other_realms),
+        cmocka_unit_test(test_guards),
+        cmocka_unit_test(test_kdcs_start_first),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
