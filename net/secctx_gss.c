@@ -179,21 +179,24 @@ bool secctx_gss_step(
     static gss_OID_desc spnego = {sizeof spnego_bytes - 1, spnego_bytes};
     struct secctx_gss *gss = &context->gss;
     bool plain = context->mechanism == SEC_KERBEROS_PLAIN;
+    /* Ours may be complete already when the service refuses the ticket. */
+    if (length > 0 && token_refused(input, length, fault))
+        return false;
     if (context->established) {
         secctx_set_output(context, NULL, 0);
         *ret_done = true;
         return true;
     }
-    if (length > 0 && token_refused(input, length, fault))
-        return false;
 
     OM_uint32 want = 0;
     if ((context->target.flags & (SEC_SIGN | SEC_SEAL)) != 0)
         want |= GSS_C_INTEG_FLAG | GSS_C_REPLAY_FLAG | GSS_C_SEQUENCE_FLAG;
     if ((context->target.flags & SEC_SEAL) != 0)
         want |= GSS_C_CONF_FLAG;
-    if (plain || want != 0)
-        want |= GSS_C_MUTUAL_FLAG;
+    bool waits = plain || want != 0; /* for the peer's proof */
+    /* Asked for in any case: only then a service says why it refuses the ticket (RFC 4120 3.2.3).
+     */
+    want |= GSS_C_MUTUAL_FLAG;
     struct gss_channel_bindings_struct bindings = {0};
     bindings.application_data.length = gss->bindings_length;
     bindings.application_data.value = gss->bindings;
@@ -219,7 +222,7 @@ bool secctx_gss_step(
     if (context->established)
         keep_session_key(context);
     /* The server's last SPNEGO token may come or not: the AP-REQ was all that we had to say. */
-    *ret_done = context->established || (want & GSS_C_MUTUAL_FLAG) == 0;
+    *ret_done = context->established || !waits;
     return true;
 }
 

@@ -105,6 +105,21 @@ static void note_challenge(const struct ntlm_challenge *challenge,
             filetime_to_seconds(challenge->timestamp) - clock_wall_us() / 1000000);
 }
 
+/* The token of a 401 may say why: a KRB-ERROR. */
+static bool ticket_refused(
+    struct secctx *context, const uint8_t *token, size_t length, struct fault *fault)
+{
+    struct fault why;
+    const uint8_t *output;
+    size_t output_length;
+    bool done;
+    if (secctx_step(context, token, length, &output, &output_length, &done, &why) ||
+        why.origin != ORIGIN_KRB5)
+        return false;
+    *fault = why;
+    return true;
+}
+
 /* NTLM (Type 1, 2, 3) or Kerberos (one token, more where the mechanism wants them) until the server
  * accepts or refuses. check may be NULL. false: transport or mechanism failed. */
 static bool exchange_tokens(struct session *session, const struct http_request *request,
@@ -145,7 +160,11 @@ static bool exchange_tokens(struct session *session, const struct http_request *
         OPENSSL_cleanse(header, strlen(header));
         if (!ok || ret_response->status != 401)
             goto out;
-        if (!server_token(ret_response, attempt->header, &scratch, &input, &input_length) || done)
+        bool answered =
+            server_token(ret_response, attempt->header, &scratch, &input, &input_length);
+        if (answered && done)
+            ok = !ticket_refused(context, input, input_length, fault);
+        if (!answered || done)
             goto out; /* refused: 401 without a token to go on with */
         ok = false;
         if (!http_usable(session->http)) {
