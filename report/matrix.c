@@ -148,9 +148,9 @@ static bool is_usual_port(enum service service, uint16_t port)
     case SERVICE_KERBEROS:
         return port == 88;
     case SERVICE_LDAP:
-        return port == 389 || port == 636;
+        return port == 636; /* beside it stands a row of the clear port */
     case SERVICE_GC:
-        return port == 3268 || port == 3269;
+        return port == 3269;
     case SERVICE_AUTODISCOVER:
     case SERVICE_EWS:
     case SERVICE_OWA:
@@ -292,6 +292,11 @@ static void put_label(struct frame *frame, const struct label *label)
         layout_field(out, style, PAINT_DIM, label->node, frame->node + 1);
 }
 
+static bool is_directory(enum service service)
+{
+    return service == SERVICE_LDAP || service == SERVICE_GC;
+}
+
 /* Extras: mailboxes of their own always; other objects (servers, virtual directories) never, there
  * may be hundreds and the findings name them; those without a subject where they have something to
  * say. */
@@ -299,8 +304,10 @@ static bool extra_is_shown(const struct chain *chain, const struct check *check)
 {
     if (!chain_is_extra(chain, check))
         return false;
+    /* one controller's row reads a mailbox's object for all of them */
+    bool elsewhere = check->outcome == OUTCOME_SKIPPED && is_directory(chain->endpoint.service);
     if (check->subject != NULL)
-        return check->layer == LAYER_MAILBOX;
+        return check->layer == LAYER_MAILBOX && !elsewhere;
     return check->outcome != OUTCOME_PASS && check->outcome != OUTCOME_BLOCKED &&
            check->outcome != OUTCOME_SKIPPED;
 }
