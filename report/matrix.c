@@ -148,9 +148,9 @@ static bool is_usual_port(enum service service, uint16_t port)
     case SERVICE_KERBEROS:
         return port == 88;
     case SERVICE_LDAP:
-        return port == 636; /* beside it stands a row of the clear port */
+        return port == 389 || port == 636;
     case SERVICE_GC:
-        return port == 3269;
+        return port == 3268 || port == 3269;
     case SERVICE_AUTODISCOVER:
     case SERVICE_EWS:
     case SERVICE_OWA:
@@ -176,6 +176,15 @@ static const char *relative(struct frame *frame, const char *host)
     return arena_strndup(&frame->arena, host, length - tail - 1);
 }
 
+/* "ldap 389": of a controller's two rows, the one that begins in the clear. */
+static const char *service_label(struct frame *frame, const struct endpoint *endpoint)
+{
+    bool clear = (endpoint->service == SERVICE_LDAP && endpoint->port == 389) ||
+                 (endpoint->service == SERVICE_GC && endpoint->port == 3268);
+    const char *name = service_str(endpoint->service);
+    return clear ? arena_printf(&frame->arena, "%s %u", name, endpoint->port) : name;
+}
+
 static struct label make_label(struct frame *frame, const struct chain *chain)
 {
     const struct endpoint *endpoint = &chain->endpoint;
@@ -190,7 +199,7 @@ static struct label make_label(struct frame *frame, const struct chain *chain)
         address = "";
     const char *node = chain_node(chain);
     return (struct label){
-        .service = service_str(endpoint->service),
+        .service = service_label(frame, endpoint),
         .host = frame->shortened ? relative(frame, host) : host,
         .address = address,
         .node = node != NULL ? relative(frame, node) : "",
