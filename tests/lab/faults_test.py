@@ -8,149 +8,31 @@ and then every part of the lab that the fault does not concern must be healthy. 
 import base64
 import datetime
 import email.utils
-import json
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
 import time
 
-HERE = os.path.dirname(os.path.abspath(__file__))
+import faults_directory  # noqa: F401  its proofs register themselves
+import faults_servers
+from faults_lab import DC, HERE, NAMES, NODES, PARTS, PROOFS, Inside, connect, dig, part, proof, spn_owners
+
+from clients_test import EWS, MAIL, POX, VIRTUAL_DIRECTORIES  # from the front end's place, which faults_lab adds
+from clients_test import contains, get_folder, pox, same
+
 LAB = os.path.join(HERE, "lab")
-sys.path.insert(0, os.path.join(HERE, "frontend"))
-
-from clients_test import EWS, MAIL, POX, VIRTUAL_DIRECTORIES, Lab  # noqa: E402
-from clients_test import contains, ews_code, get_folder, pox, same  # noqa: E402
-
-DC = "127.0.0.10"
-NODES = {"ex1": "127.0.0.20", "ex2": "127.0.0.21"}
-NAMES = ("mail.contoso.test", "autodiscover.contoso.test")
 EXCHANGE_HEADERS = ("X-FEServer", "X-OWA-Version", "request-id", "X-BEServer")
-PARTS = {}
-PROOFS = {}
-
-
-def part(function):
-    """A part of the lab that is healthy unless a fault concerns it."""
-    PARTS[function.__name__] = function
-    return function
-
-
-def proof(identity, *concerned):
-    """The evidence of a fault, and the parts it concerns."""
-
-    def register(function):
-        PROOFS[identity] = (function, concerned)
-        return function
-
-    return register
-
-
-class Inside(Lab):
-    """The lab seen from inside it; works without its name server, too."""
-
-    def curl(self, url, *options, node="ex1", **keywords):
-        resolve = [word for name in NAMES for word in ("--resolve", f"{name}:443:{NODES[node]}")]
-        return super().curl(url, *resolve, *options, **keywords)
-
-    def ews(self, *options, node="ex1", user="CONTOSO\\svc", **keywords):
-        """Open the inbox; status and response code."""
-        answer = self.curl(EWS, *(options or ("--ntlm",)), node=node, user=user, body=get_folder("inbox"), **keywords)
-        return answer.status, ews_code(answer)
-
-    def ews_by_kerberos(self):
-        """The same with a ticket."""
-        same(self.kinit()[0], 0)
-        environment = {"KRB5CCNAME": self.ccache}
-        options = ("--negotiate", "-u", ":")
-        answer = self.curl(EWS, *options, body=get_folder("inbox"), environment=environment)
-        return answer.status, ews_code(answer)
-
-    def owa(self, user="svc@contoso.test"):
-        """Post the form, follow to the start page; the two answers."""
-        jar = os.path.join(self.base, "proof.cookies")
-        form = {"destination": MAIL + "/owa/", "username": user, "password": self.password}
-        options = [word for item in form.items() for word in ("--data-urlencode", "=".join(item))]
-        first = self.curl(MAIL + "/owa/auth.owa", "-b", "PBack=0", "-c", jar, *options)
-        second = self.curl(MAIL + "/owa/", "-b", jar)
-        os.remove(jar)
-        return first, second
-
-    def kinit(self, principal="svc", lines=()):
-        """Exit code and words of kinit; `lines` go into [libdefaults]."""
-        environment = os.environ | {"KRB5CCNAME": self.ccache, "LC_ALL": "C"}
-        if lines:
-            with open(environment["KRB5_CONFIG"], encoding="ascii") as file:
-                text = file.read().replace("[libdefaults]\n", "[libdefaults]\n" + "\n".join(lines) + "\n")
-            environment["KRB5_CONFIG"] = os.path.join(self.base, "proof-krb5.conf")
-            with open(environment["KRB5_CONFIG"], "w", encoding="ascii") as file:
-                file.write(text)
-        command = ["kinit", f"{principal}@{self.facts['realm']}"]
-        done = subprocess.run(
-            command, input=self.password + "\n", env=environment, capture_output=True, text=True, check=False
-        )
-        return done.returncode, done.stdout + done.stderr
-
-    def ldap(self, *arguments, user="svc@contoso.test", port=636):
-        """Exit code and words of ldapsearch."""
-        secret = os.path.join(self.base, "proof.secret")
-        with open(secret, "w", encoding="utf-8") as file:
-            os.chmod(secret, 0o600)
-            file.write(self.password)
-        logon = ["-D", user, "-y", secret] if user else []
-        command = ["ldapsearch", "-x", "-LLL", "-o", "ldif-wrap=no", "-H", f"ldaps://{DC}:{port}", *logon, *arguments]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        os.remove(secret)
-        return done.returncode, done.stdout + done.stderr
-
-    def log(self):
-        """The front end's requests so far."""
-        with open(self.facts["frontend_log"], encoding="utf-8") as file:
-            return [json.loads(line) for line in file]
-
-    def refusal(self):
-        """The number after `data` in the refusal of a simple bind."""
-        return (re.search(r"data (\w+)", self.ldap("-b", "", "-s", "base")[1]) or ["", ""])[1]
-
-    def handshake(self, *options, address=NODES["ex1"], name="mail.contoso.test"):
-        """What openssl s_client says."""
-        command = ["openssl", "s_client", "-connect", f"{address}:443", "-CAfile", self.ca, "-verify_hostname", name]
-        command += [*(options or ("-servername", name)), "-showcerts"]
-        done = subprocess.run(command, input="", capture_output=True, text=True, check=False, timeout=20)
-        return done.stdout + done.stderr
-
-
-def dig(name, kind="A"):
-    """The answer's code, and its records."""
-    command = ["dig", f"@{DC}", "+time=2", "+tries=1", "+noedns", name, kind]
-    text = subprocess.run(command, capture_output=True, text=True, check=False).stdout
-    lines = [line.split() for line in text.split("\n") if line and not line.startswith(";")]
-    records = sorted(" ".join(line[4:]) for line in lines if len(line) > 4 and line[3] == kind)
-    return re.search(r"status: (\w+)", text)[1], records
-
-
-def connect(address, port=443, seconds=3):
-    """What connecting comes to, and how long it takes."""
-    begun = time.monotonic()
-    with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET) as probe:
-        probe.settimeout(seconds)
-        try:
-            probe.connect((address, port))
-            word = "connected"
-        except OSError as error:
-            word = os.strerror(error.errno) if error.errno else "timed out"
-    return word, time.monotonic() - begun
 
 
 # ---- the parts -----------------------------------------------------------------------------------------------
 
 
 @part
-def addresses(_lab):
-    same(dig("contoso.test"), ("NOERROR", [DC]))
+def addresses(lab):
+    same(dig("contoso.test"), ("NOERROR", sorted(lab.facts["controllers"].values())))
     for name in NAMES:
         same(dig(name), ("NOERROR", sorted(NODES.values())))
     same(dig("_autodiscover._tcp.contoso.test", "SRV"), ("NOERROR", ["0 0 443 mail.contoso.test."]))
@@ -163,9 +45,10 @@ def ipv6_addresses(_lab):
 
 
 @part
-def locators(_lab):
+def locators(lab):
     for name, port in (("_ldap._tcp.dc._msdcs", 389), ("_gc._tcp", 3268), ("_kerberos._tcp", 88)):
-        same(dig(f"{name}.contoso.test", "SRV"), ("NOERROR", [f"0 100 {port} dc1.contoso.test."]))
+        places = [f"0 100 {port} {host}." for host in lab.facts["controllers"]]
+        same(dig(f"{name}.contoso.test", "SRV"), ("NOERROR", places))
 
 
 @part
@@ -194,6 +77,11 @@ def ldap(lab):
     for port in (636, 3269):
         for user in ("svc@contoso.test", "CONTOSO\\svc"):
             same((port, user, lab.ldap("-b", "", "-s", "base", "dn", user=user, port=port)[0]), (port, user, 0))
+
+
+@part
+def clear_ldap(lab):
+    same(lab.ldap("-b", "", "-s", "base", "dn", port=389, scheme="ldap")[0], 0)
 
 
 @part
@@ -250,7 +138,7 @@ def health(lab):
             same((directory, answer.status, answer.body), (directory, 200, f"200 OK<br/>{node}.contoso.test"))
 
 
-LOGON = ("kerberos", "ldap", "ews", "ews_with_kerberos", "owa", "autodiscover")
+LOGON = ("kerberos", "ldap", "clear_ldap", "ews", "ews_with_kerberos", "owa", "autodiscover")
 HTTP = ("schemes", "ews", "ews_with_kerberos", "others_ews", "owa", "autodiscover", "health")
 
 
@@ -384,6 +272,86 @@ def must_change(lab):
     account_state(lab, "Password expired.", "773", "expiredpassword.aspx", "NT_STATUS_PASSWORD_MUST_CHANGE")
 
 
+@proof("A08", *LOGON)
+def logon_hours(lab):
+    account_state(lab, "credentials have been revoked", "530", "reason=2", "NT_STATUS_INVALID_LOGON_HOURS")
+
+
+@proof("A09", "ldap", "clear_ldap", "ews", "owa", "autodiscover")
+def other_workstation(lab):
+    same(lab.account("userWorkstations"), ["OTHERPC"])
+    same((lab.kinit()[0], lab.refusal()), (0, "531"))
+    for node in NODES:
+        same(lab.ews("--ntlm", node=node)[0], 401)
+    same(lab.ews("--basic")[0], 401)
+    notes = [line["note"] for line in lab.log() if line["scheme"] == "ntlm" and line["status"] == 401]
+    contains(" ".join(notes), "NT_STATUS_INVALID_WORKSTATION")
+
+
+@proof("A10")
+def expires_soon(lab):
+    expiry = int(lab.account("msDS-UserPasswordExpiryTimeComputed")[0]) / 10**7 - 11644473600
+    same(3 < (expiry - time.time()) / 86400 < 3.2, True)
+    for user, days in (("svc", "3"), ("other", None)):
+        answer = lab.curl(EWS, "--ntlm", user=f"CONTOSO\\{user}", body=get_folder("inbox"))
+        same((user, answer.status, answer.header("X-MS-Credentials-Expire")), (user, 200, days))
+
+
+def kerberos_error(lab):
+    """The token by which EWS answers a ticket that it cannot accept, as hexadecimal digits."""
+    answer = lab.curl(EWS, "--negotiate", "-u", ":", body="<x/>", environment={"KRB5CCNAME": lab.ccache})
+    same(answer.status, 401)
+    return base64.b64decode(answer.header("WWW-Authenticate").partition("Negotiate ")[2]).hex()
+
+
+@proof("A17", "ews_with_kerberos")
+def spn_moved(lab):
+    for name in NAMES:
+        same(spn_owners(lab, name), ["svc-legacy"])
+        same(lab.ticket(f"HTTP/{name}")[0], 0)
+    token = kerberos_error(lab)
+    contains(token, "a003020105a10302011e")  # KRB-ERROR: version 5, type 30
+    contains(token, "a603020129")  # error code 41
+    same(lab.ticket("HTTP/ex1.contoso.test")[0], 0)
+
+
+@proof("A18", "ews_with_kerberos")
+def spn_twice(lab):
+    for name in NAMES:
+        same(spn_owners(lab, name), ["svc-exch", "svc-legacy"])
+        code, text = lab.ticket(f"HTTP/{name}")
+        same(code, 1)
+        contains(text, "not found in Kerberos database")
+
+
+@proof("A19", "ews_with_kerberos")
+def only_des(lab):
+    same(lab.account("msDS-SupportedEncryptionTypes", "svc-exch"), ["3"])
+    code, text = lab.ticket()
+    same(code, 1)
+    contains(text, "KDC has no support for encryption type")
+
+
+@proof("A21", "ldap", "clear_ldap", "ews", "autodiscover")
+def protected_user(lab):
+    same(lab.account("memberOf"), ["CN=Protected Users,CN=Users,DC=contoso,DC=test"])
+
+    for node in NODES:
+        same(lab.ews("--ntlm", node=node)[0], 401)
+    notes = [line["note"] for line in lab.log() if line["scheme"] == "ntlm" and line["status"] == 401]
+    contains(" ".join(notes), "NT_STATUS_ACCOUNT_RESTRICTION")
+    same((lab.refusal(), lab.account("badPwdCount")), ("52f", ["0"]))
+    same(lab.ews("--basic"), (200, "NoError"))
+
+
+@proof("A31")
+def almost_locked(lab):
+    before = int(lab.account("badPasswordTime")[0]) / 10**7 - 11644473600
+    same((lab.account("badPwdCount"), 0 <= time.time() - before < 60), (["9"], True))
+    lab.ldap("-b", "", "-s", "base", user="svc@contoso.test")
+    same(lab.account("lockoutTime") in ([], ["0"]), True)
+
+
 def frontend_offset(lab):
     """How far the front end's clock is ahead of ours, in seconds."""
     theirs = email.utils.parsedate_to_datetime(lab.curl(MAIL + "/ews/healthcheck.htm").header("Date"))
@@ -403,11 +371,9 @@ def slow_directory(lab):
 def slow_controllers(lab):
     slow_directory(lab)
     same(abs(frontend_offset(lab)) < 5, True)
-    answer = lab.curl(EWS, "--negotiate", "-u", ":", body="<x/>", environment={"KRB5CCNAME": lab.ccache})
-    same(answer.status, 401)
-    token = base64.b64decode(answer.header("WWW-Authenticate").partition("Negotiate ")[2])
-    contains(token.hex(), "a003020105a10302011e")  # KRB-ERROR: version 5, type 30
-    contains(token.hex(), "a603020125")  # error code 37
+    token = kerberos_error(lab)
+    contains(token, "a003020105a10302011e")  # KRB-ERROR: version 5, type 30
+    contains(token, "a603020125")  # error code 37
     same([line["note"] for line in lab.log() if "Clock skew too great" in line["note"]] != [], True)
 
 
@@ -544,7 +510,7 @@ def ntlm_moved(lab):
 def inside(base, identity):
     """Run in the lab: the proof, then all that the fault does not concern. Prints what is wrong; the exit code."""
     lab = Inside(base)
-    function, concerned = PROOFS.get(identity, (None, ()))
+    function, concerned = (PROOFS | faults_servers.SLOW).get(identity, (None, ()))
     checks = [(identity, function)] if function else []
     checks += [item for item in PARTS.items() if item[0] not in concerned]
     wrong = 0

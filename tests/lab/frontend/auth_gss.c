@@ -140,6 +140,23 @@ static struct gss_answer accept_and_bind(
     return accept_token(logon, input, false);
 }
 
+/* What the key cannot open is KRB_AP_ERR_BAD_INTEGRITY (31) or KRB_AP_ERR_BADKEYVER (44) here and
+ * KRB_AP_ERR_MODIFIED (41) on Windows: the error-code of a KRB-ERROR (RFC 4120, 5.9.1). */
+static void name_error_as_windows(struct buf *token)
+{
+    static const char field[] = "\xa6\x03\x02\x01";
+    enum { BAD_INTEGRITY = 31, MODIFIED = 41, BAD_KEY_VERSION = 44 };
+    const size_t len = sizeof field - 1;
+
+    for (size_t i = 0; i + len < token->len; i++) {
+        char *code = &token->data[i + len];
+
+        if (memcmp(&token->data[i], field, len) == 0 &&
+            (*code == BAD_INTEGRITY || *code == BAD_KEY_VERSION))
+            *code = MODIFIED;
+    }
+}
+
 static void gss_step(void *state, const void *token, size_t len, struct auth_step *ret_step)
 {
     struct gss_logon *logon = state;
@@ -158,6 +175,7 @@ static void gss_step(void *state, const void *token, size_t len, struct auth_ste
     gss_release_buffer(&minor, &answer.token);
     if (GSS_ERROR(answer.major)) {
         ret_step->result = AUTH_REJECT;
+        name_error_as_windows(&ret_step->token);
         describe(answer.major, answer.minor, ret_step->reason, sizeof ret_step->reason);
     } else if (answer.major & GSS_S_CONTINUE_NEEDED) {
         ret_step->result = AUTH_CONTINUE;

@@ -17,11 +17,19 @@ static const struct {
     [URL_AUTODISCOVER] = {"/autodiscover/autodiscover.xml", false},
 };
 
-void service_url(const struct config *config, enum service_url url, const struct mailbox *mailbox,
-    struct buf *ret_url)
+const char *side_host(const struct config *config, enum side side)
 {
+    return side == SIDE_INTERNAL && *config->internal_name != '\0' ? config->internal_name
+                                                                   : config->external_name;
+}
+
+void service_url(const struct call *call, enum side side, enum service_url url,
+    const struct mailbox *mailbox, struct buf *ret_url)
+{
+    const struct config *config = call->config;
+
     buf_clear(ret_url);
-    buf_fmt(ret_url, "https://%s%s", config->external_name, urls[url].path);
+    buf_fmt(ret_url, "https://%s%s", side_host(config, side), urls[url].path);
     if (urls[url].mailbox_id)
         buf_fmt(ret_url, "%s@%s", mailbox->guid, config->dns_domain);
 }
@@ -59,7 +67,7 @@ static void json_protocol(struct call *call, const char *protocol, const struct 
     for (size_t i = 0; i < sizeof v2_protocols / sizeof v2_protocols[0]; i++) {
         if (strcasecmp(v2_protocols[i].protocol, protocol) != 0)
             continue;
-        service_url(call->config, v2_protocols[i].url, mailbox, &url);
+        service_url(call, SIDE_EXTERNAL, v2_protocols[i].url, mailbox, &url);
         buf_str(&call->response->body, "{\"Protocol\":");
         buf_json(&call->response->body, v2_protocols[i].protocol);
         buf_str(&call->response->body, ",\"Url\":");
@@ -89,6 +97,7 @@ static void json_answer(struct call *call, const char *address, const char *prot
             json_error(call, 404, "UserNotFound", "The given user is not found");
         break;
     case LOOKUP_NONE:
+    case LOOKUP_SEVERAL:
         json_error(call, 404, "UserNotFound", "The given user is not found");
         break;
     case LOOKUP_UNAVAILABLE:

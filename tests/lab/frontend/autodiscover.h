@@ -5,7 +5,7 @@
 #include "handlers.h"
 #include "mailbox.h"
 
-/* The URLs of the services, all on the external name. */
+/* The URLs of the services. */
 enum service_url {
     URL_EWS,
     URL_OAB,
@@ -18,8 +18,12 @@ enum service_url {
     URL_COUNT
 };
 
-void service_url(const struct config *config, enum service_url url, const struct mailbox *mailbox,
-    struct buf *ret_url);
+/* For whom a URL is: clients inside, or outside, the organisation. */
+enum side { SIDE_INTERNAL, SIDE_EXTERNAL };
+
+const char *side_host(const struct config *config, enum side side);
+void service_url(const struct call *call, enum side side, enum service_url url,
+    const struct mailbox *mailbox, struct buf *ret_url);
 
 /* ServerVersion of POX: nibble 7, 6 bits major, 6 bits minor, a flag, 15 bits build. */
 unsigned long packed_version(const int build[4]);

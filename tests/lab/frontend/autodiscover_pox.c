@@ -22,12 +22,12 @@ static void element(struct buf *out, const char *name, const char *value)
     buf_fmt(out, "</%s>\r\n", name);
 }
 
-static void url_element(
-    const struct call *call, const char *name, enum service_url url, const struct mailbox *mailbox)
+static void url_element(const struct call *call, const char *name, enum side side,
+    enum service_url url, const struct mailbox *mailbox)
 {
     struct buf text = {0};
 
-    service_url(call->config, url, mailbox, &text);
+    service_url(call, side, url, mailbox, &text);
     element(&call->response->body, name, text.data);
     buf_done(&text);
 }
@@ -77,18 +77,18 @@ static void user_section(struct buf *out, const struct mailbox *mailbox)
     buf_str(out, "</User>\r\n");
 }
 
-static void web_services(const struct call *call, const struct mailbox *mailbox)
+static void web_services(const struct call *call, enum side side, const struct mailbox *mailbox)
 {
     struct buf *out = &call->response->body;
 
-    url_element(call, "ASUrl", URL_EWS, mailbox);
-    url_element(call, "EwsUrl", URL_EWS, mailbox);
-    url_element(call, "EmwsUrl", URL_EWS, mailbox);
-    url_element(call, "EcpUrl", URL_ECP, mailbox);
+    url_element(call, "ASUrl", side, URL_EWS, mailbox);
+    url_element(call, "EwsUrl", side, URL_EWS, mailbox);
+    url_element(call, "EmwsUrl", side, URL_EWS, mailbox);
+    url_element(call, "EcpUrl", side, URL_ECP, mailbox);
     element(out, "EcpUrl-um", "?p=customize/voicemail.aspx&exsvurl=1");
-    url_element(call, "OOFUrl", URL_EWS, mailbox);
-    url_element(call, "UMUrl", URL_EWS, mailbox);
-    url_element(call, "OABUrl", URL_OAB, mailbox);
+    url_element(call, "OOFUrl", side, URL_EWS, mailbox);
+    url_element(call, "UMUrl", side, URL_EWS, mailbox);
+    url_element(call, "OABUrl", side, URL_OAB, mailbox);
 }
 
 /* The mailbox is its own server: its GUID at the domain, below the servers' container. */
@@ -112,7 +112,7 @@ static void exch_section(const struct call *call, const struct mailbox *mailbox)
     element(out, "MdbDN", dn.data);
     element(out, "PublicFolderServer", call->config->external_name);
     element(out, "AuthPackage", "Anonymous");
-    web_services(call, mailbox);
+    web_services(call, SIDE_INTERNAL, mailbox);
     buf_str(out, "<ServerExclusiveConnect>off</ServerExclusiveConnect>\r\n</Protocol>\r\n");
     buf_done(&dn);
 }
@@ -145,7 +145,7 @@ static void expr_section(const struct call *call, const struct mailbox *mailbox)
     element(out, "Server", call->config->external_name);
     element(out, "SSL", "On");
     element(out, "AuthPackage", negotiate ? "Negotiate" : "Ntlm");
-    web_services(call, mailbox);
+    web_services(call, SIDE_EXTERNAL, mailbox);
     snprintf(text, sizeof text, "msstd:%s", call->config->external_name);
     element(out, "CertPrincipalName", text);
     buf_str(out, "<ServerExclusiveConnect>on</ServerExclusiveConnect>\r\n</Protocol>\r\n");
@@ -157,17 +157,19 @@ static void web_section(const struct call *call, const struct mailbox *mailbox)
         const char *name;
         const char *methods;
         const char *type;
-    } sides[] = {{"Internal", "Basic, Fba", "EXCH"}, {"External", "Fba", "EXPR"}};
+        enum side side;
+    } sides[] = {{"Internal", "Basic, Fba", "EXCH", SIDE_INTERNAL},
+        {"External", "Fba", "EXPR", SIDE_EXTERNAL}};
     struct buf *out = &call->response->body;
     struct buf url = {0};
 
     buf_str(out, "<Protocol>\r\n<Type>WEB</Type>\r\n");
-    service_url(call->config, URL_OWA, mailbox, &url);
     for (size_t i = 0; i < sizeof sides / sizeof sides[0]; i++) {
+        service_url(call, sides[i].side, URL_OWA, mailbox, &url);
         buf_fmt(out, "<%s>\r\n<OWAUrl AuthenticationMethod=\"%s\">%s</OWAUrl>\r\n<Protocol>\r\n",
             sides[i].name, sides[i].methods, url.data);
         element(out, "Type", sides[i].type);
-        url_element(call, "ASUrl", URL_EWS, mailbox);
+        url_element(call, "ASUrl", sides[i].side, URL_EWS, mailbox);
         buf_fmt(out, "</Protocol>\r\n</%s>\r\n", sides[i].name);
     }
     buf_str(out, "</Protocol>\r\n");
@@ -184,13 +186,13 @@ static void mapi_http_section(const struct call *call, const struct mailbox *mai
     const char *capability = request_header(call->request, "X-MapiHttpCapability");
     struct buf *out = &call->response->body;
 
-    if (capability == NULL || atoi(capability) < 1)
+    if (mailbox->mapi_off || capability == NULL || atoi(capability) < 1)
         return;
     buf_str(out, "<Protocol Type=\"mapiHttp\" Version=\"1\">\r\n");
     for (size_t i = 0; i < sizeof stores / sizeof stores[0]; i++) {
         buf_fmt(out, "<%s>\r\n", stores[i].name);
-        url_element(call, "InternalUrl", stores[i].url, mailbox);
-        url_element(call, "ExternalUrl", stores[i].url, mailbox);
+        url_element(call, "InternalUrl", SIDE_INTERNAL, stores[i].url, mailbox);
+        url_element(call, "ExternalUrl", SIDE_EXTERNAL, stores[i].url, mailbox);
         buf_fmt(out, "</%s>\r\n", stores[i].name);
     }
     buf_str(out, "</Protocol>\r\n");
@@ -240,7 +242,8 @@ static void settings_document(const struct call *call, const struct mailbox *mai
     user_section(out, mailbox);
     buf_str(out, "<Account>\r\n<AccountType>email</AccountType>\r\n<Action>settings</Action>\r\n"
                  "<MicrosoftOnline>False</MicrosoftOnline>\r\n");
-    exch_section(call, mailbox);
+    if (!mailbox->mapi_off)
+        exch_section(call, mailbox);
     expr_section(call, mailbox);
     web_section(call, mailbox);
     mapi_http_section(call, mailbox);
@@ -271,6 +274,7 @@ static void answer_address(struct call *call, const char *address)
         error_document(call, outlook_schema, 500, "The Active Directory isn't available.");
         break;
     case LOOKUP_NONE:
+    case LOOKUP_SEVERAL:
         error_document(call, outlook_schema, 500, "The e-mail address can't be found.");
         break;
     case LOOKUP_FOUND:

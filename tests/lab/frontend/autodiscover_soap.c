@@ -9,7 +9,8 @@
 #define ACTION          "http://schemas.microsoft.com/exchange/2010/Autodiscover/Autodiscover/"
 
 enum value {
-    VALUE_URL,
+    VALUE_INTERNAL_URL,
+    VALUE_EXTERNAL_URL,
     VALUE_DISPLAY_NAME,
     VALUE_LEGACY_DN,
     VALUE_ADDRESS,
@@ -30,14 +31,14 @@ static const struct setting {
     {"UserDeploymentId", VALUE_FIXED, 0, "5b7c1a30-51b6-4b3c-8a43-6a0ef1a3d9c0"},
     {"AutoDiscoverSMTPAddress", VALUE_ADDRESS, 0, NULL},
     {"InternalMailboxServer", VALUE_SERVER, 0, NULL},
-    {"InternalEwsUrl", VALUE_URL, URL_EWS, NULL},
-    {"ExternalEwsUrl", VALUE_URL, URL_EWS, NULL},
-    {"InternalEcpUrl", VALUE_URL, URL_ECP, NULL},
-    {"ExternalEcpUrl", VALUE_URL, URL_ECP, NULL},
-    {"InternalOABUrl", VALUE_URL, URL_OAB, NULL},
-    {"ExternalOABUrl", VALUE_URL, URL_OAB, NULL},
-    {"InternalUMUrl", VALUE_URL, URL_EWS, NULL},
-    {"ExternalUMUrl", VALUE_URL, URL_EWS, NULL},
+    {"InternalEwsUrl", VALUE_INTERNAL_URL, URL_EWS, NULL},
+    {"ExternalEwsUrl", VALUE_EXTERNAL_URL, URL_EWS, NULL},
+    {"InternalEcpUrl", VALUE_INTERNAL_URL, URL_ECP, NULL},
+    {"ExternalEcpUrl", VALUE_EXTERNAL_URL, URL_ECP, NULL},
+    {"InternalOABUrl", VALUE_INTERNAL_URL, URL_OAB, NULL},
+    {"ExternalOABUrl", VALUE_EXTERNAL_URL, URL_OAB, NULL},
+    {"InternalUMUrl", VALUE_INTERNAL_URL, URL_EWS, NULL},
+    {"ExternalUMUrl", VALUE_EXTERNAL_URL, URL_EWS, NULL},
     {"ExternalMailboxServer", VALUE_EXTERNAL_NAME, 0, NULL},
     {"ExternalMailboxServerRequiresSSL", VALUE_FIXED, 0, "On"},
     {"ExternalMailboxServerAuthenticationMethods", VALUE_FIXED, 0, "Ntlm"},
@@ -69,8 +70,11 @@ static void setting_value(const struct call *call, const struct setting *setting
     const int *build = call->node->build;
 
     switch (setting->value) {
-    case VALUE_URL:
-        service_url(call->config, setting->url, mailbox, ret_value);
+    case VALUE_INTERNAL_URL:
+        service_url(call, SIDE_INTERNAL, setting->url, mailbox, ret_value);
+        break;
+    case VALUE_EXTERNAL_URL:
+        service_url(call, SIDE_EXTERNAL, setting->url, mailbox, ret_value);
         break;
     case VALUE_DISPLAY_NAME:
         buf_str(ret_value, mailbox->display_name);

@@ -188,6 +188,7 @@ static const struct key keys[] = {
     {TEXT(domain)},
     {TEXT(dns_domain)},
     {TEXT(external_name)},
+    {TEXT(internal_name)},
     {TEXT(http_redirect)},
     {TEXT(log)},
     {TEXT(owa_default_domain)},

@@ -12,6 +12,7 @@
  *   winbind_socket_dir DIR           where winbindd's `pipe` is
  *   domain NAME, dns_domain NAME     CONTOSO, contoso.test
  *   external_name HOST               the host of every URL that Autodiscover gives
+ *   internal_name HOST               that of the internal ones, if it is another
  *   http_redirect URL                Autodiscover on port 80 answers 302; else 403
  *   extended_protection DIR LEVEL    off, allow or require; DIR as in paths.c; repeatable
  *   schemes DIR LIST                 of negotiate, ntlm, basic, forms; or none; repeatable
@@ -77,6 +78,7 @@ struct config {
     char domain[64];      /* CONTOSO */
     char dns_domain[128]; /* contoso.test */
     char external_name[128];
+    char internal_name[128]; /* empty: as the external one */
     char http_redirect[512];
     char log[512];
     char owa_default_domain[64];

@@ -1,5 +1,6 @@
 #include "directory.h"
 
+#include "kerberos_logon.h"
 #include "ldap_tls.h"
 
 #include <openssl/crypto.h>
@@ -147,6 +148,8 @@ enum logon directory_logon(
         return LOGON_UNAVAILABLE;
     code = bind_simple(ldap, full, password, text, sizeof text);
     ldap_unbind_ext(ldap, NULL, NULL);
+    if (code == LDAP_INVALID_CREDENTIALS && strstr(text, "data 52f") != NULL)
+        return kerberos_logon(config, name, password) ? LOGON_OK : LOGON_REFUSED;
     return judge_bind(code, text);
 }
 
@@ -220,6 +223,11 @@ static void read_entries(LDAP *ldap, LDAPMessage *result, size_t limit, struct a
         read_entry(ldap, message, &ret->entries[ret->count++]);
 }
 
+/* Constructed attributes come only when they are asked for by name. */
+static char every_attribute[] = "*";
+static char password_expiry[] = "msDS-UserPasswordExpiryTimeComputed";
+static char *const searched[] = {every_attribute, password_expiry, NULL};
+
 bool directory_search(
     const struct config *config, const char *filter, size_t limit, struct ad_result *ret_result)
 {
@@ -232,8 +240,8 @@ bool directory_search(
 
         if (ldap == NULL)
             return false;
-        code = ldap_search_ext_s(ldap, config->ldap_base, LDAP_SCOPE_SUBTREE, filter, NULL, 0, NULL,
-            NULL, &wait, (int)limit, &result);
+        code = ldap_search_ext_s(ldap, config->ldap_base, LDAP_SCOPE_SUBTREE, filter,
+            without_const(searched), 0, NULL, NULL, &wait, (int)limit, &result);
         if (code == LDAP_SERVER_DOWN) {
             ldap_msgfree(result);
             ldap_unbind_ext(ldap, NULL, NULL);

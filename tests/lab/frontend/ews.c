@@ -133,6 +133,17 @@ static const struct operation *find_operation(const struct xml_node *body)
     return NULL;
 }
 
+/* How many days the password still lasts; Exchange says so in the last month. */
+static void expiry_header(const struct call *call, const struct mailbox *account)
+{
+    char days[16];
+
+    if (account->expires_days < 0 || account->expires_days > 30)
+        return;
+    snprintf(days, sizeof days, "%d", account->expires_days);
+    response_header(call->response, "X-MS-Credentials-Expire", days);
+}
+
 static void run_operation(
     struct call *call, const struct operation *operation, const struct xml_node *node)
 {
@@ -142,8 +153,15 @@ static void run_operation(
 
     if (mailbox_of(call->config, call->who, &ews.account) != LOOKUP_FOUND) {
         soap_fault(call, true, &unavailable, NULL);
+        mailbox_done(&ews.account);
         return;
     }
+    if (ews.account.ews_off) {
+        call->response->status = 403;
+        mailbox_done(&ews.account);
+        return;
+    }
+    expiry_header(call, &ews.account);
     if (ews.account.has_mailbox)
         mailbox_headers(call->config, &ews.account, call->response);
     open_envelope(ews.out);

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 /* The same folders in every mailbox, and one small tree of public ones. */
 static const struct ews_folder folders[] = {
@@ -45,6 +46,8 @@ static const struct ews_error err_no_public = {
     "ErrorNoPublicFolderServerAvailable", "No public folder server is available."};
 static const struct ews_error err_directory = {
     "ErrorADUnavailable", "The Active Directory isn't available. Try again later."};
+static const struct ews_error err_moving = {
+    "ErrorMailboxMoveInProgress", "Mailbox move in progress. Try again later."};
 static const struct ews_error err_bad_id = {"ErrorInvalidIdMalformed", "Id is malformed."};
 
 const struct ews_folder *ews_folder_by_id(const char *id)
@@ -95,6 +98,7 @@ static struct ews_error lookup_error(enum lookup lookup, const struct mailbox *m
     case LOOKUP_UNAVAILABLE:
         return err_directory;
     case LOOKUP_NONE:
+    case LOOKUP_SEVERAL:
         return err_no_mailbox;
     case LOOKUP_FOUND:
         break;
@@ -102,12 +106,25 @@ static struct ews_error lookup_error(enum lookup lookup, const struct mailbox *m
     return mailbox->has_mailbox ? (struct ews_error){0} : err_no_mailbox;
 }
 
-static struct ews_error open_mailbox(
-    struct ews_call *ews, const char *address, struct mailbox *ret_mailbox)
+/* The caller's own mailbox is found by who logged in, not by its address. */
+static enum lookup find_mailbox(
+    struct ews_call *ews, const char *address, bool own, struct mailbox *ret_mailbox)
 {
-    struct ews_error error =
-        lookup_error(mailbox_by_address(ews->call->config, address, ret_mailbox), ret_mailbox);
+    if (own)
+        return mailbox_of(ews->call->config, ews->call->who, ret_mailbox);
+    return mailbox_by_address(ews->call->config, address, ret_mailbox);
+}
 
+static struct ews_error open_mailbox(
+    struct ews_call *ews, const char *address, bool own, struct mailbox *ret_mailbox)
+{
+    const struct call *call = ews->call;
+    struct ews_error error =
+        lookup_error(find_mailbox(ews, address, own, ret_mailbox), ret_mailbox);
+
+    if (error.code == NULL && ret_mailbox->moving &&
+        fault_find(&call->config->faults, FAULT_MOVE_LOCK, call->node->name) != NULL)
+        return err_moving;
     if (error.code == NULL && !mailbox_open_to(ews->call->config, ret_mailbox, &ews->account))
         error = ews->call->config->deny_visible ? err_denied : err_not_found;
     return error;
@@ -128,6 +145,7 @@ void ews_resolve_folder(
     const struct xml_node *mailbox = xml_child(id, "Mailbox", NULL);
     const char *address = xml_text(xml_child(mailbox, "EmailAddress", NULL));
     bool distinguished = strcmp(id->name, "DistinguishedFolderId") == 0;
+    bool own = *address == '\0';
     char encoded_address[320];
     char key[64];
 
@@ -140,6 +158,7 @@ void ews_resolve_folder(
             return;
         }
         address = encoded_address;
+        own = strcasecmp(address, ews->account.address) == 0;
     }
     ret_target->folder = ews_folder_by_id(key);
     if (ret_target->folder == NULL || (distinguished && !ret_target->folder->distinguished))
@@ -149,8 +168,7 @@ void ews_resolve_folder(
     else if (*address == '\0' && !ews->account.has_mailbox)
         ret_target->error = err_no_address;
     else
-        ret_target->error =
-            open_mailbox(ews, *address ? address : ews->account.address, &ret_target->mailbox);
+        ret_target->error = open_mailbox(ews, address, own, &ret_target->mailbox);
 }
 
 bool ews_wants(const struct xml_node *shape, const char *uri, bool in_default)

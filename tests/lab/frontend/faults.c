@@ -9,6 +9,7 @@ static const struct fault_def faults[] = {
     {"T01", FAULT_SYN_IGNORED, NULL, "a firewall drops every SYN to port 443"},
     {"T02", FAULT_SNI_RESET, NULL, "a firewall resets TLS handshakes that ask for the mail name"},
     {"T04", FAULT_PORTAL, NULL, "a portal answers every request with its login page"},
+    {"D12-ews", FAULT_MOVE_LOCK, NULL, "EWS does not open a mailbox whose move is under way"},
     {"ntlm-closed", FAULT_NTLM_CLOSED, NULL, "the connection ends after an NTLM challenge"},
     {"ntlm-moved", FAULT_NTLM_MOVED, NULL, "the answer to an NTLM challenge reaches another node"},
 };

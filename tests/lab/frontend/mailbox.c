@@ -1,9 +1,11 @@
 #include "mailbox.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <time.h>
 
 static void format_guid(const struct buf *bytes, char *to, size_t size)
 {
@@ -28,6 +30,38 @@ static void primary_address(const struct ad_entry *entry, char *to, size_t size)
     }
 }
 
+/* protocolSettings: NAME, and 0 or 1, and more, with U+00A7 between them; without a line or a
+ * number the protocol is on. */
+static bool protocol_off(const struct ad_entry *entry, const char *name)
+{
+    size_t name_len = strlen(name);
+
+    for (size_t i = 0; i < entry->count; i++) {
+        const char *value = buf_text(&entry->values[i].value);
+
+        if (strcasecmp(entry->values[i].name, "protocolSettings") == 0 &&
+            strncasecmp(value, name, name_len) == 0 &&
+            strncmp(value + name_len,
+                "\xc2\xa7"
+                "0",
+                3) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* The directory counts 100 ns since 1601. */
+static int days_until(const char *filetime)
+{
+    const long long since_1601 = 11644473600;
+    long long seconds = strtoll(filetime, NULL, 10) / 10000000 - since_1601;
+    long long days = (seconds - (long long)time(NULL)) / 86400;
+
+    if (seconds <= (long long)time(NULL) || days > INT_MAX)
+        return -1;
+    return (int)days;
+}
+
 static void fill(struct mailbox *mailbox)
 {
     const struct ad_entry *entry = &mailbox->object.entries[0];
@@ -43,6 +77,11 @@ static void fill(struct mailbox *mailbox)
     primary_address(entry, mailbox->address, sizeof mailbox->address);
     format_guid(ad_bytes(entry, "msExchMailboxGuid"), mailbox->guid, sizeof mailbox->guid);
     copy_text(mailbox->server, sizeof mailbox->server, server ? server + 1 : "");
+    mailbox->moving = atoi(ad_text(entry, "msExchMailboxMoveStatus")) > 0;
+    mailbox->mapi_off = protocol_off(entry, "MAPI");
+    mailbox->owa_off = protocol_off(entry, "OWA");
+    mailbox->ews_off = strcmp(ad_text(entry, "msExchEwsEnabled"), "0") == 0;
+    mailbox->expires_days = days_until(ad_text(entry, "msDS-UserPasswordExpiryTimeComputed"));
     mailbox->has_mailbox = *mailbox->guid != '\0' && *ad_text(entry, "homeMDB") != '\0';
 }
 
@@ -61,7 +100,7 @@ static enum lookup find(
         return LOOKUP_NONE;
     }
     fill(ret_mailbox);
-    return LOOKUP_FOUND;
+    return ret_mailbox->object.count > 1 ? LOOKUP_SEVERAL : LOOKUP_FOUND;
 }
 
 enum lookup mailbox_by_address(

@@ -8,6 +8,7 @@
 enum lookup {
     LOOKUP_FOUND,
     LOOKUP_NONE,
+    LOOKUP_SEVERAL,    /* more than one object has the address */
     LOOKUP_UNAVAILABLE /* the directory cannot be asked */
 };
 
@@ -20,9 +21,14 @@ struct mailbox {
     const char *legacy_dn;
     const char *target_address; /* of a remote mailbox, without "SMTP:"; or "" */
     bool has_mailbox;           /* here, in this organisation */
-    char address[320];          /* the primary SMTP address */
-    char guid[40];              /* msExchMailboxGuid */
-    char server[64];            /* EX1: the last name of msExchHomeServerName */
+    bool moving;                /* to another database */
+    bool mapi_off;              /* switched off for it, as Set-CASMailbox does */
+    bool ews_off;
+    bool owa_off;
+    int expires_days;  /* until its password is too old; -1: never, or it is already */
+    char address[320]; /* the primary SMTP address */
+    char guid[40];     /* msExchMailboxGuid */
+    char server[64];   /* EX1: the last name of msExchHomeServerName */
 };
 
 enum lookup mailbox_by_address(

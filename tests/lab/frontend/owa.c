@@ -291,9 +291,8 @@ void owa_logoff(struct call *call)
     buf_done(&destination);
 }
 
-static void no_mailbox(struct call *call)
+static void refuse_user(struct call *call, const char *error)
 {
-    static const char error[] = "Microsoft.Exchange.Data.Storage.UserHasNoMailboxException";
     const int *build = call->node->build;
     struct buf location = {0};
 
@@ -330,7 +329,9 @@ void owa_start(struct call *call)
         iis_not_found(call);
     } else if (mailbox_of(call->config, call->who, &mailbox) != LOOKUP_FOUND ||
                !mailbox.has_mailbox) {
-        no_mailbox(call);
+        refuse_user(call, "Microsoft.Exchange.Data.Storage.UserHasNoMailboxException");
+    } else if (mailbox.owa_off) {
+        refuse_user(call, "Microsoft.Exchange.Data.Storage.AccountDisabledException");
     } else if (call->config->owa_ask_language) {
         buf_str(&location, "/owa/languageselection.aspx?url=%2fowa%2f");
         iis_redirect(call, location.data);

@@ -9,7 +9,7 @@ import sys
 from . import audit, control, faults, isolation, snapshot
 from .supervisor import Supervisor
 
-USAGE = """usage: lab build                                              make the base snapshots, if they are not up to date
+USAGE = """usage: lab build [--large]                                    make the base snapshots, if they are not up to date
        lab up DIR [--dcs 1|2] [--frontend PATH] [FAULT ...]   start a lab in DIR, with these things broken
        lab run DIR -- CMD ...                                 run a command inside the lab
        lab down DIR                                           stop the lab in DIR, and remove DIR
@@ -38,13 +38,16 @@ def main(arguments):
 
 
 def _build(parser, arguments):
-    parser.parse_args(arguments)
+    parser.add_argument("--large", action="store_true", help="the large directory, too")
+    options = parser.parse_args(arguments)
     print(snapshot.ensure(control.say))
+    if options.large:
+        print(snapshot.large(control.say))
 
 
 def _up(parser, arguments):
     parser.add_argument("dir")
-    parser.add_argument("--dcs", type=int, choices=(1, 2), default=1, help="domain controllers (default 1)")
+    parser.add_argument("--dcs", type=int, choices=(1, 2), default=1, help="domain controllers (default: as many as needed)")
     parser.add_argument("--frontend", metavar="PATH", help="the front end program")
     parser.add_argument("faults", nargs="*", metavar="FAULT")
     options = parser.parse_intermixed_args(arguments)
@@ -83,8 +86,15 @@ def _audit(parser, arguments):
 
 
 def _build_inside(_parser, arguments):
-    isolation.prepare(arguments[0])
-    snapshot.build_inside(arguments[0])
+    work, _ordinary = arguments
+    isolation.prepare(work)
+    snapshot.build_inside(work)
+
+
+def _build_large(_parser, arguments):
+    work, ordinary = arguments
+    isolation.prepare(work)
+    snapshot.build_large(work, ordinary)
 
 
 def _supervise(_parser, arguments):
@@ -100,7 +110,8 @@ COMMANDS = {
     "faults": _faults,
     "mode": _mode,
     "audit": _audit,
-    # the lab calls these two itself, inside the isolation
+    # the lab calls these itself, inside the isolation
     "build-inside": _build_inside,
+    "build-large": _build_large,
     "supervise": _supervise,
 }

@@ -32,17 +32,23 @@ KRB5_CONF = """[libdefaults]
 def up(base, dc_count, binary, fault_ids):
     """Restore, break, start; returns when everything answers."""
     faults.check(fault_ids)
+    dc_count = max(dc_count, faults.controllers(fault_ids))
+    large = faults.large(fault_ids)
+    if large and dc_count > 1:
+        raise RuntimeError("the large directory has one controller only")
     binary = frontend.binary(binary)
     if not os.access(binary, os.X_OK):
         raise RuntimeError(f"the front end {binary} is not there: build it, or name it with --frontend")
     base = os.path.abspath(base)
     if os.path.exists(base) and os.listdir(base):
         raise RuntimeError(f"{base} is not empty")
-    source = snapshot.ensure(say)
+    source = snapshot.large(say) if large else snapshot.of_controllers(say, dc_count)
     os.makedirs(base, mode=0o700, exist_ok=True)
-    _restore_broken(source, base, dc_count, fault_ids)
+    world = _restore_broken(source, base, dc_count, fault_ids)
     pid = _start(base, dc_count, binary)
     _write_description(base, dc_count, fault_ids, pid)
+    if world.signed_in:
+        _sign_in(base, world.signed_in)
 
 
 def run(base, command):
@@ -102,6 +108,17 @@ def _restore_broken(source, base, dc_count, fault_ids):
     kdcs = "".join(f"    kdc = {host.address}\n" for host in names.dcs(dc_count))
     with open(os.path.join(base, "krb5.conf"), "w", encoding="ascii") as file:
         file.write(KRB5_CONF.format(realm=names.REALM, domain=names.DNS_DOMAIN, kdcs=kdcs))
+    return world
+
+
+def _sign_in(base, account):
+    """Whoever runs a command in the lab has that account's Kerberos ticket, as after a logon to a workstation."""
+    lab = description(base)
+    command = [*lab["enter"], "kinit", f"{account}@{names.REALM}"]
+    with open(lab["password_file"], encoding="utf-8") as password:
+        subprocess.run(
+            command, stdin=password, env=os.environ | lab["environment"], stdout=subprocess.DEVNULL, check=True
+        )
 
 
 def _start(base, dc_count, binary):
@@ -146,6 +163,7 @@ def _write_description(base, dc_count, fault_ids, pid):
             "password_file": os.path.join(base, "password"),
             "ca_file": os.path.join(base, "ca.pem"),
             "dns": names.DC1.address,
+            "resolvers": [host.address for host in names.dcs(dc_count)],
             "domain": names.DNS_DOMAIN,
             "netbios_domain": names.NETBIOS_DOMAIN,
             "realm": names.REALM,

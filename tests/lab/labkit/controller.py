@@ -15,7 +15,7 @@ from samba.netcmd.main import cmd_sambatool
 from samba.param import LoadParm
 from samba.samdb import SamDB
 
-from . import clock, names
+from . import clock, names, relay
 
 SCHEMA_UPDATES = "dsdb:schema update allowed=true"
 SERVICES = "ldap,cldap,kdc,dns"
@@ -43,7 +43,7 @@ CONFIG = """[global]
   tls keyfile = {base}/tls/key.pem
   tls certfile = {base}/tls/certificate.pem
   tls cafile = {base}/tls/ca.pem
-  ldap server require strong auth = allow_sasl_over_tls
+  ldap server require strong auth = no
   old password allowed period = 0
   allow dns updates = nonsecure
   dns update command = /bin/true
@@ -62,7 +62,8 @@ DIRECTORIES = ("etc private state cache lock pid ncalrpc binddns ntp winbindd lo
 
 # UDP and TCP query for the SOA of the domain, and the ports that must accept before a controller counts as ready.
 SOA_QUERY = b"\x12\x34\1\0\0\1\0\0\0\0\0\0\7contoso\4test\0\0\6\0\1"
-TCP_PORTS = (53, 88, 389, 636, 3268, 3269)
+TCP_PORTS = (53, 88, 389, 636)
+GLOBAL_CATALOG_PORTS = (3268, 3269)
 UDP_PORTS = (53, 88, 389)
 
 
@@ -78,6 +79,12 @@ class Controller:
     def config(self):
         """Path of its smb.conf."""
         return os.path.join(self.base, "etc", "smb.conf")
+
+    @property
+    def own_address(self):
+        """Where Samba listens: elsewhere where a relay stands before it."""
+        plan = relay.plan_of(self.base)
+        return plan["behind"] if plan else self.host.address
 
     @property
     def winbind_socket_dir(self):
@@ -120,6 +127,16 @@ class Controller:
         if not options:
             self._samdb = opened
         return opened
+
+    def write_unchecked(self, dn, attribute, values, context=names.BASE_DN):
+        """Give an attribute of an object in a naming context these values past every check of the directory."""
+        self.close()
+        name = f"{context.upper()}.ldb"
+        path = os.path.join(self.base, "private", "sam.ldb.d", name)
+        raw = ldb.Ldb(url=f"tdb://{path}", options=["modules:"])
+        message = ldb.Message(ldb.Dn(raw, dn))
+        message[attribute] = ldb.MessageElement(values, ldb.FLAG_MOD_REPLACE, attribute)
+        raw.modify(message)
 
     def close(self):
         """Let go of the directory's file."""
@@ -168,11 +185,41 @@ class Controller:
         """Let its clock be so many seconds ahead."""
         clock.set_wrong(self.base, seconds)
 
+    def drop_global_catalog(self, directories):
+        """Be no global catalog any more, as these directories say, every controller's."""
+        for samdb in directories:
+            message = ldb.Message(ldb.Dn(samdb, names.settings_dn(self.host)))
+            message["options"] = ldb.MessageElement("0", ldb.FLAG_MOD_REPLACE, "options")
+            samdb.modify(message)
+        with open(self._no_global_catalog, "w", encoding="ascii"):
+            pass
+
+    @property
+    def _no_global_catalog(self):
+        """A file that says so, for whoever waits for the ports."""
+        return os.path.join(self.base, "no-global-catalog")
+
     def export_keytab(self, path, principal):
         """Add the keys of one principal to a keytab."""
         parameters = LoadParm()
         parameters.load(self.config)
         Net(None, parameters).export_keytab(keytab=path, principal=principal)
+
+    def demand_signing(self):
+        """Refuse binds over plain LDAP that neither sign nor seal; over TLS all stays as it is."""
+        self._configure("ldap server require strong auth", "allow_sasl_over_tls")
+
+    def move(self, address):
+        """Listen at another address; who stands at its own is a relay."""
+        self._configure("interfaces", f"{address}/8")
+
+    def _configure(self, name, value):
+        """Change one global option."""
+        with open(self.config, encoding="ascii") as file:
+            lines = file.read().split("\n")
+        lines = [f"  {name} = {value}" if line.strip().startswith(f"{name} =") else line for line in lines]
+        with open(self.config, "w", encoding="ascii") as file:
+            file.write("\n".join(lines))
 
     def command(self, with_winbind=False, with_rpc=False):
         """How to run it in the foreground."""
@@ -187,7 +234,8 @@ class Controller:
         """Does it answer by now?"""
         if with_winbind and not os.path.exists(os.path.join(self.winbind_socket_dir, "pipe")):
             return False
-        return all(accepts(self.host.address, port) for port in TCP_PORTS) and answers_dns(self.host.address)
+        ports = TCP_PORTS + (() if os.path.exists(self._no_global_catalog) else GLOBAL_CATALOG_PORTS)
+        return all(accepts(self.own_address, port) for port in ports) and answers_dns(self.own_address)
 
     def wait_ready(self, process, with_winbind=False, seconds=15):
         """Wait until it answers; False when it does not, or the process has ended."""

@@ -51,6 +51,10 @@ class Frontend:
             "fault": [],
         }
 
+    def set_build(self, node, build):
+        """Let one of names.NODES show this build, e.g. `15.1.2507.6`."""
+        self.settings["node"][names.NODES.index(node)] = f"{node.fqdn} {node.address} {build}"
+
     def play(self, fault):
         """Switch a fault on that the front end itself has to play."""
         self.settings["fault"].append(fault)

@@ -61,8 +61,8 @@ def enter_command(pid):
     return ["nsenter", "--target", str(pid), *user, "--net", "--mount"]
 
 
-def prepare(base):
-    """Inside: loopback up, the lab's name server as the only one, and shared memory of our own.
+def prepare(base, resolvers=(names.DC1,)):
+    """Inside: loopback up, the lab's name servers as the only ones, and shared memory of our own.
 
     libfaketime names its shared memory after process ids, which are the same in every lab.
     """
@@ -72,7 +72,7 @@ def prepare(base):
         fcntl.ioctl(control, SIOCSIFFLAGS, struct.pack("16sH14x", b"lo", IFF_UP_RUNNING))
     resolv_conf = os.path.join(base, "resolv.conf")
     with open(resolv_conf, "w", encoding="ascii") as file:
-        file.write(f"nameserver {names.DC1.address}\nsearch {names.DNS_DOMAIN}\n")
+        file.write("".join(f"nameserver {host.address}\n" for host in resolvers) + f"search {names.DNS_DOMAIN}\n")
     subprocess.run(["mount", "--bind", resolv_conf, os.path.realpath("/etc/resolv.conf")], check=True)
     if os.path.isdir(SHARED_MEMORY):
         subprocess.run(["mount", "-t", "tmpfs", "none", SHARED_MEMORY], check=True)

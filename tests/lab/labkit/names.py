@@ -46,6 +46,11 @@ def dcs(count):
     return (DC1, DC2)[:count]
 
 
+def settings_dn(host):
+    """Where the directory keeps what a domain controller is."""
+    return f"CN=NTDS Settings,CN={host.name.upper()},CN=Servers,CN={SITE},CN=Sites,{CONFIG_DN}"
+
+
 def user_dn(account):
     """The distinguished name of a lab account."""
     return f"CN={account},{USERS_DN}"

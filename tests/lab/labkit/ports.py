@@ -4,15 +4,16 @@ import socket
 
 from . import names
 
-CONTROLLER = [(socket.SOCK_STREAM, port) for port in (53, 88, 389, 636, 3268, 3269)]
-CONTROLLER += [(socket.SOCK_DGRAM, port) for port in (53, 88, 389)]
+CONTROLLER = [(socket.SOCK_STREAM, port) for port in (53, 88, 389, 464, 636, 3268, 3269)]
+CONTROLLER += [(socket.SOCK_DGRAM, port) for port in (53, 88, 389, 464)]
 FRONTEND = [(socket.SOCK_STREAM, port) for port in (443, 80)]
 
 
-def check(dc_count):
+def check(controllers):
     """Raise when somebody else has one."""
-    for host in names.dcs(dc_count):
-        _check(host.address, CONTROLLER)
+    for controller in controllers:
+        for address in {controller.host.address, controller.own_address}:
+            _check(address, CONTROLLER)
     for node in names.NODES:
         _check(node.address, FRONTEND)
 

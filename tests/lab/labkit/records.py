@@ -112,7 +112,7 @@ def add_exchange(zone):
 
 def add_controller(samdb, new, old):
     """Give the controller `new` its name, and every service and address record that `old` has but for the PDC role."""
-    settings = f"CN=NTDS Settings,CN={new.name.upper()},CN=Servers,CN={names.SITE},CN=Sites,{names.CONFIG_DN}"
+    settings = names.settings_dn(new)
     guid = samdb.schema_format_value("objectGUID", samdb.search(settings, ldb.SCOPE_BASE)[0]["objectGUID"][0]).decode()
     Zone(samdb).set(new.name, a(new.address))
     Zone(samdb, FOREST_ZONE).set(guid, cname(new.fqdn))

@@ -1,4 +1,8 @@
-"""The base snapshots: built once per set of inputs, kept in a cache, copied into each lab."""
+"""The base snapshots: built once per set of inputs, kept in a cache, copied into each lab.
+
+    1, 2    a lab with so many controllers
+    large   one controller with a large directory; only built when it is asked for
+"""
 
 import fcntl
 import glob
@@ -11,7 +15,7 @@ import tempfile
 
 import samba
 
-from . import accounts, exchange, isolation, names, records
+from . import accounts, crowd, exchange, isolation, names, records
 from .certificates import Authority, write
 from .controller import Controller
 
@@ -19,10 +23,11 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 SCHEMA_DIR = os.path.join(os.path.dirname(HERE), "schema")
 SCHEMA_ORDER = ["exch-attrs"] + [f"exch-classes{i}" for i in range(1, 12)] + ["exch-modify"]
 
+LARGE = "large"
 KEEP = 3  # snapshots of other inputs, for who goes back and forth between them
 
 # The modules that decide what is in a snapshot. Faults and the start-up are not among them.
-INPUTS = ("names", "controller", "certificates", "records", "exchange", "accounts", "snapshot")
+INPUTS = ("names", "controller", "certificates", "records", "exchange", "accounts", "crowd", "snapshot")
 
 
 def cache_dir():
@@ -53,14 +58,32 @@ def ensure(log):
             if not os.path.isdir(target):
                 _remove_leftovers(cache)
                 log("building the lab's directory, once ...")
-                _build(cache, target)
+                _build(cache, target, "build-inside")
     os.utime(target)
+    return target
+
+
+def of_controllers(log, count):
+    """The snapshot with so many controllers."""
+    return os.path.join(ensure(log), str(count))
+
+
+def large(log):
+    """The snapshot with the large directory."""
+    target = os.path.join(ensure(log), LARGE)
+    if not os.path.isdir(target):
+        cache = cache_dir()
+        with open(os.path.join(cache, "lock"), "w", encoding="ascii") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not os.path.isdir(target):
+                log("building the lab's large directory, once ...")
+                _build(cache, target, "build-large")
     return target
 
 
 def restore(snapshot, base, dc_count):
     """Copy a snapshot to `base`, and return its controllers."""
-    subprocess.run(["cp", "-a", os.path.join(snapshot, str(dc_count), "."), base], check=True)
+    subprocess.run(["cp", "-a", os.path.join(snapshot, "."), base], check=True)
     controllers = [Controller(os.path.join(base, host.name), host) for host in names.dcs(dc_count)]
     for controller in controllers:
         controller.prepare()
@@ -74,11 +97,11 @@ def _remove_leftovers(cache):
         shutil.rmtree(path, ignore_errors=True)
 
 
-def _build(cache, target):
+def _build(cache, target, how):
     work = tempfile.mkdtemp(prefix="building.", dir=cache)
     log_path = os.path.join(cache, "build.log")
     with open(log_path, "w", encoding="utf-8") as log:
-        command = isolation.command("build-inside", work)
+        command = isolation.command(how, work, os.path.dirname(target))
         code = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, check=False).returncode
     if code != 0:
         with open(log_path, encoding="utf-8", errors="replace") as log:
@@ -99,6 +122,15 @@ def build_inside(work):
     first.close()
     subprocess.run(["cp", "-a", one, two], check=True)
     _add_second(two, authority, passwords["admin.password"])
+
+
+def build_large(work, ordinary):
+    """Add a crowd to the snapshot of one controller that is below `ordinary`, in `work`. Runs isolated."""
+    subprocess.run(["cp", "-a", os.path.join(ordinary, "1", "."), work], check=True)
+    controller = Controller(os.path.join(work, names.DC1.name), names.DC1)
+    controller.prepare()
+    crowd.add(controller)
+    controller.close()
 
 
 def _write_passwords(base):

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 
-from . import clock, isolation, names, ports
+from . import clock, isolation, names, ports, relay
 from .controller import Controller
 
 PATIENCE = 15  # seconds the front end has to get ready
@@ -43,10 +43,11 @@ class Supervisor:
             self._stop_all()
 
     def _start(self):
-        isolation.prepare(self.base)
+        isolation.prepare(self.base, [controller.host for controller in self.controllers])
         if isolation.mode() == "plain":
-            ports.check(len(self.controllers))
+            ports.check(self.controllers)
         self._start_controllers()
+        self._start_relays()
         self._start_frontend()
 
     def _start_controllers(self):
@@ -59,12 +60,24 @@ class Supervisor:
             if not controller.wait_ready(processes[number], with_winbind=number == 0):
                 raise RuntimeError(f"{controller.host.name} does not answer; see {controller.log_dir}")
 
+    def _start_relays(self):
+        """Before the controllers that have one."""
+        for controller in self.controllers:
+            if relay.plan_of(controller.base):
+                command = [sys.executable, "-I", relay.__file__, os.path.join(controller.base, relay.PLAN)]
+                self._spawn_ready(f"relay of {controller.host.name}", command)
+
     def _start_frontend(self):
         command = [*clock.prefix(self.base), self.binary, os.path.join(self.base, "frontend.conf")]
-        self.frontend = self._spawn("front end", command, subprocess.PIPE)
-        said_something = select.select([self.frontend.stdout], [], [], PATIENCE)[0]
-        if not said_something or self.frontend.stdout.readline().strip() != b"ready":
-            raise RuntimeError(f"the front end did not get ready; see {log_path(self.base)}")
+        self.frontend = self._spawn_ready("front end", command)
+
+    def _spawn_ready(self, name, command):
+        """Start a server that says `ready`, and wait for that."""
+        process = self._spawn(name, command, subprocess.PIPE)
+        said_something = select.select([process.stdout], [], [], PATIENCE)[0]
+        if not said_something or process.stdout.readline().strip() != b"ready":
+            raise RuntimeError(f"the {name} did not get ready; see {log_path(self.base)}")
+        return process
 
     def _spawn(self, name, command, stdout=subprocess.DEVNULL):
         """Start a server, which ends even when this process is killed."""

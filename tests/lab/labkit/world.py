@@ -1,5 +1,6 @@
 """What a fault may change: a restored lab that has not been started yet."""
 
+import os
 
 from . import names, records
 from .accounts import Account
@@ -13,6 +14,7 @@ class World:
     account("svc")   the account, in every controller's directory
     dns, msdcs       the zones contoso.test and _msdcs.contoso.test
     directory        the other objects of the directory
+    everywhere       for what takes more than one call to that
     frontend         the emulated Exchange
     controllers      the domain controllers, one by one, for what must differ between them
     """
@@ -21,6 +23,7 @@ class World:
         self.base = base
         self.controllers = controllers
         self.frontend = Frontend(base, controllers[0].winbind_socket_dir)
+        self.signed_in = None  # the account whose ticket the lab's user has
 
     def account(self, name=names.ACCOUNT):
         """An account; see accounts.Account for what can be done to it."""
@@ -40,6 +43,17 @@ class World:
     def directory(self):
         """The whole directory; see samba's SamDB (add, modify, delete)."""
         return Everywhere([controller.samdb() for controller in self.controllers])
+
+    def everywhere(self, function, *arguments, **keywords):
+        """Call function(samdb, ...) for the directory of every controller."""
+        for controller in self.controllers:
+            function(controller.samdb(), *arguments, **keywords)
+
+    @property
+    def password(self):
+        """The password of all mailbox users."""
+        with open(os.path.join(self.base, "password"), encoding="ascii") as file:
+            return file.read().strip()
 
     @property
     def authority(self):

@@ -5,5 +5,6 @@ and changes it. The id and the words are what `lab faults` and the demo show. Wh
 told by `world.frontend.play(ID)` or by a key of its configuration.
 """
 
-from . import authentication, directory, health, http, name, services, tcp, tls  # noqa: F401  they register themselves
-from .registry import apply, check, titles  # noqa: F401
+from . import authentication, directory, directory_server, forest, health  # noqa: F401  they register themselves
+from . import http, name, organization, replica, services, tcp, tls  # noqa: F401
+from .registry import apply, check, controllers, large, titles  # noqa: F401

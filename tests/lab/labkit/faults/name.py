@@ -8,12 +8,20 @@ LOCATORS = ("_ldap.", "_gc.", "_kerberos.", "_kpasswd.")
 # Documentation's prefix: nothing routes it, and inside a network namespace nothing could.
 NOWHERE = "2001:db8::20"
 LOOPBACK = "::1"
+OLD_PUBLIC = "192.0.2.20"
 
 
 @fault("N01", "there is no autodiscover address and no _autodiscover._tcp SRV record")
 def no_autodiscover_name(world):
     world.dns.remove("autodiscover")
     world.dns.remove("_autodiscover._tcp")
+
+
+@fault("N02", "the second resolver, dc2's, has old public addresses for mail. and autodiscover.", controllers=2)
+def split_dns(world):
+    zone = records.Zone(world.controllers[1].samdb())
+    for host in (names.MAIL_NAME, names.AUTODISCOVER_NAME):
+        zone.set(host.partition(".")[0], records.a(OLD_PUBLIC))
 
 
 @fault("N04", "one of the two addresses of mail. and autodiscover. is a dead node: connection refused")
@@ -28,6 +36,12 @@ def no_controller_records(world):
         for name in zone.names():
             if name.lower().startswith(LOCATORS):
                 zone.remove(name)
+
+
+@variant("N06-site", "DNS knows global catalogs, but none in the site: its _gc record is missing")
+def no_global_catalog_in_site(world):
+    world.dns.remove(f"_gc._tcp.{names.SITE}._sites")
+    world.msdcs.remove(f"_ldap._tcp.{names.SITE}._sites.gc")
 
 
 @fault("N08", "mail. and autodiscover. have an IPv6 address too, where nothing answers: connecting times out")

@@ -1,24 +1,37 @@
 """The faults by their ids."""
 
+from dataclasses import dataclass
+from typing import Callable
+
 FAULTS = {}
 VARIANTS = {}
 
 
-def fault(identity, title):
-    """Register a fault under its id in the failure catalogue."""
-    return _register(FAULTS, identity, title)
+@dataclass(frozen=True)
+class Switch:
+    """What breaks something, and the lab it needs: so many controllers, or the large directory."""
+
+    title: str
+    function: Callable
+    controllers: int = 1
+    large: bool = False
 
 
-def variant(identity, title):
+def fault(identity, title, **needs):
+    """Register a fault under its id in the failure catalogue; `needs` are those of Switch."""
+    return _register(FAULTS, identity, title, needs)
+
+
+def variant(identity, title, **needs):
     """Register what the catalogue does not number: another form of a fault (`ID-word`), or a switch for tests."""
-    return _register(VARIANTS, identity, title)
+    return _register(VARIANTS, identity, title, needs)
 
 
-def _register(table, identity, title):
+def _register(table, identity, title, needs):
     def register(function):
         if identity in FAULTS or identity in VARIANTS:
             raise ValueError(f"fault {identity} is there twice")
-        table[identity] = (title, function)
+        table[identity] = Switch(title, function, **needs)
         return function
 
     return register
@@ -26,7 +39,8 @@ def _register(table, identity, title):
 
 def titles(with_variants=False):
     """Ids and titles, sorted; those of the catalogue, or all."""
-    return sorted((identity, title) for identity, (title, _) in (FAULTS | (VARIANTS if with_variants else {})).items())
+    shown = FAULTS | (VARIANTS if with_variants else {})
+    return sorted((identity, switch.title) for identity, switch in shown.items())
 
 
 def check(identities):
@@ -36,7 +50,22 @@ def check(identities):
         raise RuntimeError(f"no such fault: {' '.join(unknown)} (`lab faults --all` lists them)")
 
 
+def controllers(identities):
+    """How many domain controllers these need."""
+    return max((switch.controllers for switch in _switches(identities)), default=1)
+
+
+def large(identities):
+    """Does one of these need the large directory?"""
+    return any(switch.large for switch in _switches(identities))
+
+
 def apply(world, identities):
     """Break these things, in this order."""
-    for identity in identities:
-        (FAULTS | VARIANTS)[identity][1](world)
+    for switch in _switches(identities):
+        switch.function(world)
+
+
+def _switches(identities):
+    everything = FAULTS | VARIANTS
+    return [everything[identity] for identity in identities]
