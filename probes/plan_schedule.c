@@ -6,21 +6,21 @@
 
 /* ---- scheduling ---- */
 
-static size_t running_at(const struct plan *plan, const char *address)
-{
-    size_t count = 0;
-    for (const struct job *job = plan->jobs; job != NULL; job = job->next)
-        count += job->kind == JOB_CHAIN && job->state == JOB_RUNNING &&
-                 job->endpoint.address != NULL && strcmp(job->endpoint.address, address) == 0;
-    return count;
-}
-
 /* Others may wait at the gate for a KDC's row, and hold the places at its address: it comes before
  * other rows, and takes a place of its own. */
 static bool is_kdc(const struct job *job)
 {
     return job->kind == JOB_CHAIN && job->chain->endpoint.service == SERVICE_KERBEROS &&
            job->chain->endpoint.subject == NULL;
+}
+
+static size_t running_at(const struct plan *plan, const char *address)
+{
+    size_t count = 0;
+    for (const struct job *job = plan->jobs; job != NULL; job = job->next)
+        count += job->kind == JOB_CHAIN && job->state == JOB_RUNNING && !is_kdc(job) &&
+                 job->endpoint.address != NULL && strcmp(job->endpoint.address, address) == 0;
+    return count;
 }
 
 static bool may_start(const struct plan *plan, const struct job *job)

@@ -10,6 +10,7 @@ static const struct rule_table {
 } tables[] = {
     {rules_name, &rules_name_count},
     {rules_zone, &rules_zone_count},
+    {rules_controller, &rules_controller_count},
     {rules_tcp, &rules_tcp_count},
     {rules_tls, &rules_tls_count},
     {rules_account, &rules_account_count},

@@ -9,12 +9,12 @@
 extern const struct rule rules_name[], rules_tcp[], rules_tls[], rules_account[], rules_auth[],
     rules_directory[], rules_service[], rules_zone[], rules_intent[], rules_schemes[],
     rules_version[], rules_unexplained[], rules_policy[], rules_kerberos[], rules_replicas[],
-    rules_recipient[], rules_protocols[];
+    rules_recipient[], rules_protocols[], rules_controller[];
 extern const size_t rules_name_count, rules_tcp_count, rules_tls_count, rules_account_count,
     rules_auth_count, rules_directory_count, rules_service_count, rules_zone_count,
     rules_intent_count, rules_schemes_count, rules_version_count, rules_unexplained_count,
     rules_policy_count, rules_kerberos_count, rules_replicas_count, rules_recipient_count,
-    rules_protocols_count;
+    rules_protocols_count, rules_controller_count;
 
 /* Behind each table: RULES_COUNT(rules_name); */
 #define RULES_COUNT(table) const size_t table##_count = sizeof(table) / sizeof(table)[0]

@@ -150,7 +150,7 @@ def in_another_domain(lab):
     contains(text, "dnsRoot: child.contoso.test")
 
 
-@proof("dc2-silent")
+@proof("N10")
 def second_is_silent(lab):
     for port in (88, 389, 636, 3268, 3269):
         with socket.create_connection((DC2, port), 2) as connection:
@@ -166,7 +166,7 @@ def second_is_silent(lab):
     same(ask(DC2, "mail.contoso.test"), sorted(NODES.values()))
 
 
-@proof("udp88-silent")
+@proof("N11")
 def kerberos_over_tcp_only(lab):
     same(kdc_answers(lab), [0, 2])
 

@@ -195,11 +195,33 @@ static void go_hybrid(struct survey *survey)
     check_bool(org, "org.remote_mailboxes", true);
 }
 
+/* ---- controllers ---- */
+
+static void silence_controller(struct survey *survey)
+{
+    static const enum service services[] = {SERVICE_LDAP, SERVICE_GC};
+    for (size_t i = 0; i < 2; i++) {
+        const struct chain *chain =
+            fixture_controller(survey, services[i], "dc2.contoso.test", "127.0.0.11");
+        fixture_fail(survey, chain->id, "ldap.rootdse", CAUSE_TIMEOUT, "no answer in time");
+    }
+}
+
+static void close_kerberos_udp(struct survey *survey)
+{
+    static const char kdc[] = "kerberos/dc1.contoso.test/127.0.0.10:88";
+    struct check *check = fixture_extra(survey, kdc, "kerberos.udp", LAYER_TCP);
+    fault_set(&check->fault, CAUSE_TIMEOUT, ORIGIN_EXREACH, 0, "no answer within 2.0 s");
+    check_settle(check, OUTCOME_WARN, "the KDC by UDP is silent");
+}
+
 static const struct {
     const char *id;
     void (*apply)(struct survey *survey);
 } faults[] = {
     {"N02", split_zone},
+    {"N10", silence_controller},
+    {"N11", close_kerberos_udp},
     {"N06", drop_site_gc},
     {"N07", alias_name},
     {"N09", name_inside},

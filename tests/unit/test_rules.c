@@ -78,6 +78,8 @@ static const struct {
     {"N07", STATUS_DEGRADED, 1, SEVERITY_WARN, LAYER_DNS,
         "name mail.contoso.test, an alias of cas.contoso.test"},
     {"N09", STATUS_DEGRADED, 1, SEVERITY_WARN, LAYER_DNS, "name ex1.contoso.local"},
+    {"N10", STATUS_DEGRADED, 1, SEVERITY_WARN, LAYER_TCP, "domain controller dc2.contoso.test"},
+    {"N11", STATUS_OK, 1, SEVERITY_INFO, LAYER_TCP, "domain controller dc1.contoso.test"},
     {"U07", STATUS_DEGRADED, 1, SEVERITY_WARN, LAYER_PROTOCOL, "service connection point of OLD1"},
     {"U08", STATUS_DEGRADED, 1, SEVERITY_WARN, LAYER_PROTOCOL,
         "service connection points, for the site Berlin"},

@@ -20,14 +20,14 @@ def channel_binding(world):
         relay.install(controller, world.authority, tcp=dict.fromkeys(LDAPS, "bridge"))
 
 
-@variant("dc2-silent", "the second controller accepts connections and never says anything; its DNS works", controllers=2)
+@fault("N10", "the second controller accepts connections and never says anything; its DNS works", controllers=2)
 def second_is_silent(world):
     silent = dict.fromkeys(NOT_DNS, "silent")
     udp = {port: "silent" for port in relay.UDP if port != 53}
     relay.install(world.controllers[1], world.authority, tcp=silent, udp=udp)
 
 
-@variant("udp88-silent", "a firewall swallows Kerberos over UDP; TCP works")
+@fault("N11", "a firewall swallows Kerberos over UDP; TCP works")
 def kerberos_over_tcp_only(world):
     for controller in world.controllers:
         relay.install(controller, world.authority, udp={88: "silent"})
