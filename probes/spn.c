@@ -181,15 +181,19 @@ static const char *const *names_of(struct session *session)
     return names;
 }
 
+/* Whole names only: of those every directory keeps an index, of beginnings not. */
 static const char *filter_of(struct arena *arena, const char *const *names)
 {
     const char *filter = "(|";
-    for (size_t i = 0; names[i] != NULL; i++)
+    for (size_t i = 0; names[i] != NULL; i++) {
+        const char *host = directory_escape(arena, strchr(names[i], '/') + 1);
         filter = arena_printf(arena, "%s(servicePrincipalName=%s)(servicePrincipalName=%s)", filter,
             directory_escape(arena, names[i]),
             directory_escape(arena, general_name(arena, names[i])));
-    for (size_t i = 0; i < EXCHANGE_CLASSES; i++)
-        filter = arena_printf(arena, "%s(servicePrincipalName=%s*)", filter, exchange_classes[i]);
+        for (size_t class = 0; class < EXCHANGE_CLASSES; class ++)
+            filter = arena_printf(
+                arena, "%s(servicePrincipalName=%s%s)", filter, exchange_classes[class], host);
+    }
     return arena_printf(arena, "%s)", filter);
 }
 
