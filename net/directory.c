@@ -11,7 +11,7 @@
 #include <string.h>
 #include <sys/time.h> /* struct timeval of ldap_result() */
 
-enum { RESULT_BYTES_MAX = 8 * 1024 * 1024 };
+enum { RESULT_BYTES_MAX = 2 * 1024 * 1024 };
 
 /* ---- memory of liblber, wiped when freed: a simple bind's password passes through it ---- */
 
@@ -418,8 +418,11 @@ bool directory_search(struct directory *directory, const struct directory_search
 const struct directory_attribute *entry_attribute(
     const struct directory_entry *entry, const char *attribute)
 {
+    size_t length = strlen(attribute);
     for (size_t i = 0; i < entry->count; i++) {
-        if (text_equal_nocase(entry->attributes[i].name, attribute))
+        const char *name = entry->attributes[i].name;
+        if (text_equal_nocase(name, attribute) ||
+            (text_starts_nocase(name, attribute) && text_starts_nocase(name + length, ";range=0-")))
             return &entry->attributes[i];
     }
     return NULL;

@@ -54,7 +54,8 @@ struct directory_result {
     size_t bytes; /* of values received */
 };
 
-/* First value, or NULL; attribute names without regard to case. */
+/* First value, or NULL; attribute names without regard to case. Of an attribute with more values
+ * than the server sends at once the first part ("member;range=0-1499", [MS-ADTS] 3.1.1.3.1.3.3). */
 const char *entry_text(const struct directory_entry *entry, const char *attribute);
 const struct directory_attribute *entry_attribute(
     const struct directory_entry *entry, const char *attribute);

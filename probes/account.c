@@ -162,6 +162,27 @@ const char *ldap_address_filter(struct arena *arena, const char *address)
         text, text, text);
 }
 
+/* mail and userPrincipalName are found, too, but Exchange resolves proxyAddresses alone: where one
+ * object has the address there, an administrator's second account with the same mail is nobody. */
+struct directory_result ldap_holders(
+    struct arena *arena, const struct directory_result *found, const char *address)
+{
+    const char *proxy = arena_printf(arena, "smtp:%s", address);
+    struct directory_result holders = *found;
+    holders.entries = arena_alloc(arena, (found->count + 1) * sizeof *holders.entries);
+    holders.count = 0;
+    for (size_t i = 0; i < found->count; i++) {
+        const struct directory_attribute *proxies =
+            entry_attribute(&found->entries[i], "proxyAddresses");
+        bool holds = false;
+        for (size_t n = 0; proxies != NULL && n < proxies->count && !holds; n++)
+            holds = text_equal_nocase(proxies->values[n].bytes, proxy);
+        if (holds)
+            holders.entries[holders.count++] = found->entries[i];
+    }
+    return holders.count > 0 ? holders : *found;
+}
+
 const char *ldap_logon_object(struct session *session, struct check *check)
 {
     static const char *const attributes[] = {"sAMAccountName", NULL};
@@ -210,6 +231,7 @@ static void account_run(struct session *session, struct check *check)
         check_fail(check, &fault);
         return;
     }
+    found = ldap_holders(&session->arena, &found, session->settings->address);
     judge_account(&found, session->settings->address, check);
     if (check->outcome == OUTCOME_PASS)
         session->account = found.entries[0];

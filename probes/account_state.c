@@ -266,12 +266,15 @@ static bool names_host(const char *entry, const char *host)
     return label > 0 && text_equal_nocase(entry, short_name);
 }
 
+enum { WORKSTATIONS_MAX = 64 };
+
 static void judge_workstations(
     const struct account_reading *reading, struct check *check, struct concerns *why)
 {
     const char *text = entry_text(reading->account, "userWorkstations");
     bool ours = false, any = false;
-    while (text != NULL && *text != '\0') {
+    /* AD takes 8 KB of names at most; more than these help nobody who reads. */
+    for (int names = 0; text != NULL && *text != '\0' && names < WORKSTATIONS_MAX; names++) {
         size_t length = strcspn(text, ",");
         size_t lead = strspn(text, " ");
         const char *next = text[length] == ',' ? text + length + 1 : text + length;

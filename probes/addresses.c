@@ -2,6 +2,7 @@
 
 #include "net/wire/text.h"
 #include "probes/ldap.h"
+#include "probes/ldap_value.h"
 #include "probes/organization.h"
 #include "probes/run.h"
 
@@ -80,8 +81,12 @@ static bool entry_has(const struct directory_entry *entry, const char *address)
 {
     const char *value;
     const char *attribute = plain_attribute(address, &value);
-    return attribute_has(entry, "proxyAddresses", address) ||
-           (attribute != NULL && attribute_has(entry, attribute, value));
+    if (attribute_has(entry, "proxyAddresses", address))
+        return true;
+    /* mail of an object that is no recipient means nothing to Exchange */
+    bool recipient = entry_attribute(entry, "proxyAddresses") != NULL ||
+                     entry_attribute(entry, "legacyExchangeDN") != NULL;
+    return attribute != NULL && recipient && attribute_has(entry, attribute, value);
 }
 
 /* proxyAddresses has the primary address of a type in upper case: "SMTP:". */
@@ -113,8 +118,8 @@ void judge_addresses(const struct directory_result *found, const char *const *ad
         for (size_t i = 0; i < found->count; i++) {
             if (!entry_has(&found->entries[i], address))
                 continue;
-            line = arena_printf(arena, "%s | %s", line, found->entries[i].dn);
-            owners++;
+            if (++owners <= OWNERS_SHOWN)
+                line = arena_printf(arena, "%s | %.*s", line, DN_SHOWN, found->entries[i].dn);
         }
         check_add(check, "addresses.checked", address);
         if (owners < 2)
@@ -151,9 +156,12 @@ static const struct fact_def addresses_facts[] = {
 
 static const char *filter_of(struct arena *arena, const char *const *addresses)
 {
+    enum { ADDRESS_MAX = 1100, FILTER_MAX = 64 * 1024 }; /* Exchange's own limit of an address */
     const char *filter = "(|";
-    for (size_t i = 0; addresses[i] != NULL; i++) {
+    for (size_t i = 0; addresses[i] != NULL && strlen(filter) < FILTER_MAX; i++) {
         const char *value;
+        if (strlen(addresses[i]) > ADDRESS_MAX)
+            continue;
         const char *attribute = plain_attribute(addresses[i], &value);
         filter = arena_printf(
             arena, "%s(proxyAddresses=%s)", filter, directory_escape(arena, addresses[i]));

@@ -1,4 +1,5 @@
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "net/wire/text.h"
@@ -31,6 +32,12 @@ static const struct directory_entry *entry_of(const struct directory_result *fou
     return NULL;
 }
 
+static int by_host(const void *a, const void *b)
+{
+    const struct controller *one = a, *other = b;
+    return strcmp(one->host, other->host);
+}
+
 /* A server object is a domain controller as long as it has NTDS settings below it: that of a
  * demoted one may stay ([MS-ADTS] 6.1.1.2.2.1). */
 size_t controllers_of(
@@ -55,6 +62,7 @@ size_t controllers_of(
             .gc = (options & IS_GC) != 0,
         };
     }
+    qsort(list, count, sizeof *list, by_host); /* the server's order is none */
     *ret_list = list;
     return count;
 }

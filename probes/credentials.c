@@ -13,16 +13,24 @@ static bool server_provable(const struct session *session)
     return seen->done && seen->error_count == 0;
 }
 
+bool host_is_unvouched(const struct session *session, struct check *check)
+{
+    const char *host = session->endpoint.host;
+    if (settings_trusts_host(session->settings, host))
+        return false;
+    check_settle(check, OUTCOME_SKIPPED,
+        "%s is outside %s and nobody vouches for it: no credentials without --allow-host %s", host,
+        session->settings->mail_domain, host);
+    return true;
+}
+
 bool logon_withheld(struct session *session, struct check *check)
 {
     const struct settings *settings = session->settings;
-    const char *host = session->endpoint.host;
     if (settings->anonymous)
         check_settle(check, OUTCOME_SKIPPED, "no logon was asked for (--anonymous)");
-    else if (!settings_trusts_host(settings, host))
-        check_settle(check, OUTCOME_SKIPPED,
-            "%s is outside %s and nobody vouches for it: no credentials without --allow-host %s",
-            host, settings->mail_domain, host);
+    else if (host_is_unvouched(session, check))
+        return true;
     else if (!server_provable(session))
         check_settle(check, OUTCOME_SKIPPED,
             "no credentials over a connection whose certificate did not verify");

@@ -53,6 +53,9 @@ void judge_mailbox(const struct directory_entry *account, struct check *check);
 
 /* How any mailbox is looked up by its address, in indexed attributes. */
 const char *ldap_address_filter(struct arena *arena, const char *address);
+/* Those of the found that have the address in proxyAddresses; all, where none has. */
+struct directory_result ldap_holders(
+    struct arena *arena, const struct directory_result *found, const char *address);
 /* The object of the account that logs on: the address's own, or with --user another, looked up by
  * its name. NULL: settled, there is none. */
 const char *ldap_logon_object(struct session *session, struct check *check);

@@ -156,10 +156,15 @@ static void ask_site(struct session *session, const char *domain, struct check *
         session_trace(session, '*', "LDAP ping: %s", ok ? "no answer that we know" : fault.text);
         return;
     }
+    /* Nobody has proved anything yet: an answer about another domain would only lead us there. */
+    if (answer.domain[0] != '\0' && !text_equal_nocase(answer.domain, domain)) {
+        session_trace(session, '*', "LDAP ping: the answer is about another domain");
+        return;
+    }
     judge_site(&answer, check);
-    run_learn_site(session, answer.domain[0] != '\0' ? answer.domain : domain,
-        answer.forest[0] != '\0' ? answer.forest : domain,
-        answer.client_site[0] != '\0' ? answer.client_site : NULL);
+    const char *forest = check_get_text(check, "ldap.forest", domain);
+    run_learn_site(
+        session, domain, forest, answer.client_site[0] != '\0' ? answer.client_site : NULL);
 }
 
 static void rootdse_run(struct session *session, struct check *check)

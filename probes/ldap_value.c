@@ -1,5 +1,6 @@
 #include "probes/ldap_value.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "net/wire/reader.h"
@@ -21,8 +22,10 @@ const char *dn_leaf(struct arena *arena, const char *dn)
 {
     const char *from = strchr(dn, '=');
     from = from == NULL ? dn : from + 1;
-    char *leaf = arena_strdup(arena, from);
-    size_t length = 0;
+    size_t size = 0, length = 0;
+    while (from[size] != '\0' && from[size] != ',')
+        size += from[size] == '\\' && from[size + 1] != '\0' ? 2 : 1;
+    char *leaf = arena_alloc(arena, size + 1);
     for (size_t i = 0; from[i] != '\0' && from[i] != ','; i++) {
         if (from[i] != '\\' || from[i + 1] == '\0') {
             leaf[length++] = from[i];
@@ -39,10 +42,13 @@ const char *dn_leaf(struct arena *arena, const char *dn)
 
 const char *dn_domain(struct arena *arena, const char *dn)
 {
+    enum { LABELS_MAX = 64 }; /* half of what fits into a DNS name of 255 bytes is enough */
     const char *domain = NULL;
     bool start = true;
-    for (size_t i = 0; dn[i] != '\0'; i++) {
+    int labels = 0;
+    for (size_t i = 0; dn[i] != '\0' && labels < LABELS_MAX; i++) {
         if (start && text_starts_nocase(dn + i, "DC=")) {
+            labels++;
             const char *label = dn_leaf(arena, dn + i);
             domain = domain == NULL ? label : arena_printf(arena, "%s.%s", domain, label);
         } else if (start && dn[i] != ' ') {
@@ -155,8 +161,12 @@ void check_values(struct check *check, const char *key, const struct directory_e
 
 const char *join_list(struct arena *arena, const struct fact *list, const char *between)
 {
-    const char *text = "";
+    size_t size = 1, length = 0;
     for (size_t i = 0; list != NULL && i < list->count; i++)
-        text = arena_printf(arena, "%s%s%s", text, i > 0 ? between : "", list->list[i]);
+        size += strlen(list->list[i]) + strlen(between);
+    char *text = arena_alloc(arena, size);
+    for (size_t i = 0; list != NULL && i < list->count; i++)
+        length += (size_t)snprintf(
+            text + length, size - length, "%s%s", i > 0 ? between : "", list->list[i]);
     return text;
 }

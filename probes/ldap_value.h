@@ -7,6 +7,9 @@
 #include "net/directory.h"
 #include "probes/survey.h"
 
+/* Of a name that many objects own this many are told; a DN is cut behind so many bytes. */
+enum { OWNERS_SHOWN = 20, DN_SHOWN = 1024 };
+
 /* The value of the first part of a distinguished name, without its escapes (RFC 4514): "DB1" of
  * "CN=DB1,CN=Databases,…". */
 const char *dn_leaf(struct arena *arena, const char *dn);

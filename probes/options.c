@@ -153,6 +153,10 @@ static bool check_arguments(const struct options *options, struct fault *fault)
         return fault_set(fault, CAUSE_INTERNAL, ORIGIN_EXREACH, 0,
             "one argument too many, \"%.60s\": exreach %s",
             options->arguments[options->argument_count - 1], commands[row].usage);
+    /* What happens on the wire is told while it happens: before the words to hide are known. */
+    if (options->redact && options->settings.verbose > 0)
+        return fault_set(fault, CAUSE_INTERNAL, ORIGIN_EXREACH, 0,
+            "--redact cannot hide anything in the lines of -v: leave one of them out");
     return true;
 }
 

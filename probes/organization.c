@@ -264,17 +264,15 @@ static struct check *found_check(
     struct session *session, const struct probe *probe, const struct directory_entry *entry)
 {
     const char *name = organization_subject(&session->arena, entry);
-    const char *subject = name;
-    unsigned number = 1;
-    for (const struct check *check = session->found; check != NULL;) {
-        if (check->probe == probe->id && text_equal_nocase(check->subject, subject)) {
-            subject = arena_printf(&session->arena, "%s (%u)", name, ++number);
-            check = session->found;
-            continue;
-        }
-        check = check->next;
+    size_t length = strlen(name);
+    unsigned same = 0; /* "EX1", "EX1 (2)" … */
+    for (const struct check *check = session->found; check != NULL; check = check->next) {
+        const char *subject = check->subject;
+        same += check->probe == probe->id && text_starts_nocase(subject, name) &&
+                (subject[length] == '\0' || strncmp(subject + length, " (", 2) == 0);
     }
-    return session_found(session, probe, subject);
+    return session_found(session, probe,
+        same == 0 ? name : arena_printf(&session->arena, "%s (%u)", name, same + 1));
 }
 
 /* Rows for what the directory names: real places, as clients of this network are sent to them. */

@@ -4,6 +4,7 @@
 
 #include "net/wire/text.h"
 #include "probes/ldap.h"
+#include "probes/ldap_value.h"
 #include "probes/organization.h"
 #include "probes/run.h"
 
@@ -37,8 +38,8 @@ static const char *owners_of(struct arena *arena, const struct directory_result 
     for (size_t i = 0; i < found->count; i++) {
         if (!owns(&found->entries[i], owned))
             continue;
-        line = arena_printf(arena, "%s | %s", line, found->entries[i].dn);
-        (*ret_count)++;
+        if (++*ret_count <= OWNERS_SHOWN)
+            line = arena_printf(arena, "%s | %.*s", line, DN_SHOWN, found->entries[i].dn);
     }
     return line;
 }

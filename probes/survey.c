@@ -317,9 +317,11 @@ void check_add(struct check *check, const char *key, const char *text)
         check_list(check, key, &text, 1);
         return;
     }
-    const char **list = arena_alloc(&check->arena, list_room(fact->count + 1) * sizeof *list);
-    if (fact->count > 0)
+    const char **list = (const char **)(uintptr_t)fact->list;
+    if (list_room(fact->count) < fact->count + 1) {
+        list = arena_alloc(&check->arena, list_room(fact->count + 1) * sizeof *list);
         memcpy(list, fact->list, fact->count * sizeof *list);
+    }
     list[fact->count] = arena_strdup(&check->arena, text);
     fact->list = list;
     fact->count++;

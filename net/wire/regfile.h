@@ -24,7 +24,7 @@
 #include <stdint.h>
 
 enum {
-    REGFILE_MAX = 64 << 20,     /* bytes of a file */
+    REGFILE_MAX = 16 << 20,     /* bytes of a file */
     REGFILE_LINE_MAX = 1 << 20, /* characters of a line, bytes of a text */
     REGFILE_KEY_MAX = 64 << 10  /* bytes of a key's or a value's name */
 };

@@ -176,7 +176,7 @@ static void test_values(void **state)
                " --mailbox x@b.test --mailbox y@b.test --public-folders --ca ca.pem --allow-host"
                " Proxy.B.Test. --allow-basic --auth ntlm,bearer --only ews,tls --skip owa"
                " --profile ews-app --timeout 2.5 --deadline=30 --jobs 7 --per-host 3 -fjson=o.json"
-               " -f text --save s.json --insecure --redact -vv -q --color never"
+               " -f text --save s.json --insecure -vv -q --color never"
                " --registry a.reg --registry=b.reg --risk-lockout",
             &options, buffer, &fault))
         fail_msg("%s", fault.text);
@@ -185,7 +185,7 @@ static void test_values(void **state)
     assert_string_equal(options.password_file, "-");
     assert_string_equal(options.token_file, "t");
     assert_true(settings->kerberos_cache && settings->anonymous && settings->public_folders);
-    assert_true(settings->allow_basic && settings->insecure && options.redact && options.quiet);
+    assert_true(settings->allow_basic && settings->insecure && options.quiet);
     assert_int_equal(settings->mailboxes.count, 2);
     assert_string_equal(settings->mailboxes.list[1], "y@b.test");
     assert_int_equal(settings->registry.count, 2);
@@ -209,6 +209,21 @@ static void test_values(void **state)
     assert_null(options.outputs[1].file);
     assert_string_equal(options.outputs[2].file, "s.json");
     assert_int_equal(options.color, TERMINAL_COLOR_NEVER);
+    options_done(&options);
+}
+
+/* What goes over the wire is told before anybody knows what is to be hidden. */
+static void test_redacted_traces(void **state)
+{
+    (void)state;
+    char buffer[100];
+    struct options options;
+    struct fault fault;
+    assert_true(parse("exreach a@b.test --redact", &options, buffer, &fault));
+    assert_true(options.redact);
+    options_done(&options);
+    assert_false(parse("exreach a@b.test --redact -v", &options, buffer, &fault));
+    assert_non_null(strstr(fault.text, "--redact"));
     options_done(&options);
 }
 
@@ -384,6 +399,7 @@ int main(void)
         cmocka_unit_test(test_commands),
         cmocka_unit_test(test_errors),
         cmocka_unit_test(test_values),
+        cmocka_unit_test(test_redacted_traces),
         cmocka_unit_test(test_defaults),
         cmocka_unit_test(test_auth),
         cmocka_unit_test(test_places),

@@ -209,7 +209,7 @@ static void test_bounds(void **state)
         "line 3 begins a name or a text that is too long");
     static const uint8_t nothing[1];
     assert_string_equal(read_log(&log, nothing, REGFILE_MAX + 1u),
-        "larger than 64 MiB: export only the keys that are asked for");
+        "larger than 16 MiB: export only the keys that are asked for");
     arena_done(&log.arena);
 }
 
