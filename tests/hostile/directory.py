@@ -126,19 +126,29 @@ ACCOUNT = dict(sAMAccountName=["svc"], mail=["svc@contoso.test"], msExchMailboxG
                homeMDB=["CN=DB1"], showInAddressBook=["CN=All"])
 
 
-def ldap(bind=result(0x61), found=(entry("CN=svc", **ACCOUNT), result(0x65)), root=(ROOT, result(0x65))):
-    """A step: rootDSE, an NTLM bind that ends with `bind`, and a search that finds `found`."""
+def ldap(bind=result(0x61), found=(entry("CN=svc", **ACCOUNT), result(0x65)), root=(ROOT, result(0x65)), answers=()):
+    """A step: rootDSE, an NTLM bind that ends with `bind`, and searches: the first of `answers` whose word the request
+    has in it gives the reply, a list or a function of the peer that makes one; all others find `found`."""
+    def search(peer, contents):
+        for word, replies in answers:
+            if word in contents:
+                return replies(peer) if callable(replies) else replies
+        base = _read(contents, 0)[1]
+        scope = contents[_read(contents, 0)[2] + 2]
+        return root if not base and scope == 0 else found
+
     def answer(peer, operation, contents):
         if operation == 0x60:
             token = contents[contents.find(ntlm.SIGNATURE):]
             if token[8:9] == b"\x01":
                 return [result(0x61, 14, credentials=ntlm.challenge())]
-            peer.server.proofs.append("NTLM")
+            peer.server.proofs.append("NTLM" if token.startswith(ntlm.SIGNATURE) else "simple")
             return [bind]
         if operation == 0x63:
-            base = _read(contents, 0)[1]
-            scope = contents[_read(contents, 0)[2] + 2]
-            return root if not base and scope == 0 else found
+            peer.server.requests.append(contents)
+            return search(peer, contents)
+        if operation == 0x77:
+            return [result(0x78, 2, "what is that?")]
         return []
 
     def step(peer):
@@ -154,3 +164,16 @@ def ldap(bind=result(0x61), found=(entry("CN=svc", **ACCOUNT), result(0x65)), ro
             for reply in answer(peer, message[at], _read(message, at)[1]):
                 peer.send(der(0x30, der(2, number), reply))
     return step
+
+
+def referral(*urls):
+    """A search result that is a reference (RFC 4511 4.5.3)."""
+    return der(0x73, *[text(url) for url in urls])
+
+
+def paged(cookie=b"", value=None, code=0):
+    """The end of a search with the paged results control (RFC 2696); value: instead of a good one."""
+    if value is None:
+        value = der(0x30, integer(0), text(cookie))
+    parts = [text("1.2.840.113556.1.4.319")] + ([text(value)] if value is not False else [])
+    return result(0x65, code) + der(0xA0, der(0x30, *parts))
