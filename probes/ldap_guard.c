@@ -1,8 +1,9 @@
 /*
  * Before the password is used: would one failure more lock the account? Asked with somebody's
  * tickets whose credential cache is at hand (an administrator's kinit), on a connection of its own.
- * badPwdCount is each controller's own, and starts anew when lockOutObservationWindow has passed
- * since badPasswordTime ([MS-SAMR] 3.1.1.8.7).
+ * badPwdCount is each controller's own, so each is asked; Windows tells the PDC emulator of
+ * failures elsewhere, so that its word is nearly everybody's. The count starts anew when
+ * lockOutObservationWindow has passed since badPasswordTime ([MS-SAMR] 3.1.1.8.7).
  */
 #include <stdio.h>
 #include <string.h>
@@ -173,7 +174,7 @@ static bool read_state(struct session *session, struct ldap_link *link, struct k
     static const char *const account[] = {"badPwdCount", "badPasswordTime", "lockoutTime",
         "msDS-User-Account-Control-Computed", "msDS-ResultantPSO", NULL};
     static const char *const domain[] = {
-        "lockoutThreshold", "lockOutObservationWindow", "lockoutDuration", NULL};
+        "lockoutThreshold", "lockOutObservationWindow", "lockoutDuration", "fSMORoleOwner", NULL};
     static const char *const pso[] = {
         "msDS-LockoutThreshold", "msDS-LockoutObservationWindow", "msDS-LockoutDuration", NULL};
     struct krb_ticket ticket;
@@ -213,7 +214,7 @@ static void guard_account(struct session *session, struct check *check, struct k
         withheld = true;
     }
     if (withheld) {
-        run_guard_tell(session, check, false, NULL);
+        run_guard_tell(session, check, &(struct guard_word){.read = false});
         return;
     }
     if (!read_state(session, &link, reader, &reading, &fault)) {
@@ -221,7 +222,7 @@ static void guard_account(struct session *session, struct check *check, struct k
         check_settle(check, OUTCOME_SKIPPED,
             "the account's lock-out state cannot be read with the ticket of %s: %s", reading.reader,
             fault.text);
-        run_guard_tell(session, check, false, NULL);
+        run_guard_tell(session, check, &(struct guard_word){.read = false});
         ldap_hang_up(&link);
         return;
     }
@@ -233,8 +234,14 @@ static void guard_account(struct session *session, struct check *check, struct k
     if (denies)
         check->fault = deny;
     bool risked = denies && session->settings->risk_lockout;
-    bool in_time =
-        run_guard_tell(session, check, verdict != GUARD_UNREAD, denies && !risked ? &deny : NULL);
+    const struct guard_word word = {
+        .read = true, /* another port of the same controller would show no more */
+        .deny = denies && !risked ? &deny : NULL,
+        .pdc = reading.domain != NULL && verdict != GUARD_UNREAD
+                   ? entry_text(reading.domain, "fSMORoleOwner")
+                   : NULL,
+    };
+    bool in_time = run_guard_tell(session, check, &word);
     if (denies && (risked || !in_time))
         check_settle(check, OUTCOME_WARN, "%s (%s)", deny.text,
             risked ? "it is used: --risk-lockout" : "read too late: it was used meanwhile");
@@ -250,8 +257,10 @@ static void guard_run(struct session *session, struct check *check)
             "no ticket at hand to read the account's failed logons before the password is used");
         return;
     case GUARD_OTHERS:
-        check_settle(check, OUTCOME_SKIPPED, "read once in a run%s%s",
-            who[0] != '\0' ? ", by " : ": too late now", who);
+        if (who[0] != '\0')
+            check_settle(check, OUTCOME_SKIPPED, "asked already, by %s", who);
+        else
+            check_settle(check, OUTCOME_SKIPPED, "too late now: the password is in use");
         return;
     case GUARD_MINE:
         guard_account(session, check, reader);

@@ -134,7 +134,7 @@ static bool is_guess(const struct endpoint *endpoint)
 /* A row for every address of the endpoint's host, as soon as each is known. */
 static void want(struct plan *plan, const struct endpoint *endpoint)
 {
-    if (!settings_wants_service(plan->settings, endpoint->service))
+    if (!plan_wants_service_locked(plan, endpoint->service))
         return;
     const struct detour *detour = find_detour(plan->settings, endpoint);
     struct net_address address;
@@ -189,7 +189,7 @@ void plan_want_service_locked(struct plan *plan, enum service service, const cha
 struct job *plan_ask_srv_locked(
     struct plan *plan, const char *prefix, const char *domain, enum service service, bool candidate)
 {
-    if (!settings_wants_service(plan->settings, service))
+    if (!plan_wants_service_locked(plan, service))
         return NULL;
     char name[DNS_NAME_SIZE];
     if (snprintf(name, sizeof name, "%s.%s", prefix, domain) >= (int)sizeof name)

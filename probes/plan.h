@@ -83,6 +83,8 @@ struct plan {
     const char *domains[DOMAINS_MAX]; /* whose SRV records are asked for; the account's own first */
     size_t domain_count;
     const char *realm; /* that a controller named for itself, or NULL */
+    bool guarded;      /* the guard needs the directory's rows, whatever --only and --skip say */
+    struct deadline guard_until; /* until then nobody proves before the guard has spoken */
     bool krb_ready;
     struct endpoint kdc; /* whose TGT we have */
     struct net_address kdc_connect;
@@ -138,7 +140,15 @@ bool plan_realm_locked(const struct plan *plan, char ret_realm[DNS_NAME_SIZE]);
 const char *plan_foreign_kdc_locked(const struct plan *plan, const char *host, const char *realm);
 /* A row that may still read the account's lock-out state is under way, or may come. */
 bool plan_guards_locked(const struct plan *plan);
-void plan_past_guard_locked(struct plan *plan, const char *chain_id);
+/* Rows of the directory that are not done: each may need a worker besides those that wait for it.
+ */
+int plan_guard_rows_locked(const struct plan *plan);
+/* The row will not read it any more; whole: nor will those of the same host and address. */
+void plan_past_guard_locked(struct plan *plan, const char *chain_id, bool whole);
+/* Asked for with --only and --skip, or by the guard. */
+bool plan_wants_service_locked(const struct plan *plan, enum service service);
+/* The DNS domain has LDAP rows of its own, as far as is known: what is in it is read there. */
+bool plan_serves_domain_locked(const struct plan *plan, const char *domain);
 
 /* ---- for plan_directory.c (plan.c) ---- */
 
@@ -154,6 +164,14 @@ struct job *plan_ask_srv_locked(struct plan *plan, const char *prefix, const cha
 bool plan_open(struct plan *plan, struct fault *fault);
 /* survey->vantage: who and where we are, which resolvers are asked. */
 void plan_note_vantage(struct plan *plan);
+/* The account is guarded wherever its password may be sent, unless --skip names the guard itself.
+ */
+bool plan_wants_guard(const struct settings *settings);
+/* By --only and --skip; a row that only the guard needs is asked for nothing else … */
+bool plan_wants_probe(
+    const struct plan *plan, const struct endpoint *endpoint, const struct probe *probe);
+/* … and nobody asked whether it works: a failure becomes SKIPPED. */
+void plan_excuse(const struct plan *plan, const struct endpoint *endpoint, struct check *check);
 /* The walk's whole layer logic: the check of an earlier layer that halted the chain, or NULL. */
 const struct check *chain_blocker(const struct chain *chain, enum layer layer);
 void check_block(struct check *check, const struct check *by);

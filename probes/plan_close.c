@@ -39,6 +39,49 @@ void plan_note_vantage(struct plan *plan)
         .resolver_count = plan->resolver_count};
 }
 
+/* ---- the guard's rows, where --only or --skip leaves LDAP out ---- */
+
+#define GUARD_PROBE   "ldap.guard"
+#define ROOTDSE_PROBE "ldap.rootdse"
+
+bool plan_wants_guard(const struct settings *settings)
+{
+    for (size_t i = 0; i < settings->skip.count; i++) {
+        if (strcmp(settings->skip.list[i], GUARD_PROBE) == 0)
+            return false;
+    }
+    return settings->secret != NULL && !settings->kerberos_cache && !settings->anonymous &&
+           settings_wants_probe(settings, "", LAYER_AUTH);
+}
+
+static bool is_for_guard(const struct plan *plan, const struct endpoint *endpoint)
+{
+    return endpoint->service == SERVICE_LDAP &&
+           !settings_wants_service(plan->settings, endpoint->service);
+}
+
+bool plan_wants_probe(
+    const struct plan *plan, const struct endpoint *endpoint, const struct probe *probe)
+{
+    bool guards = strcmp(probe->id, GUARD_PROBE) == 0 || strcmp(probe->id, ROOTDSE_PROBE) == 0;
+    if (guards && plan->guarded && endpoint->service == SERVICE_LDAP)
+        return true;
+    if (is_for_guard(plan, endpoint) && strncmp(probe->id, "ldap.", 5) == 0)
+        return false;
+    return settings_wants_probe(plan->settings, probe->id, probe->layer);
+}
+
+void plan_excuse(const struct plan *plan, const struct endpoint *endpoint, struct check *check)
+{
+    if (!is_for_guard(plan, endpoint) || check->outcome != OUTCOME_FAIL)
+        return;
+    check->outcome = OUTCOME_SKIPPED;
+    check->summary =
+        arena_printf(&check->arena, "%s (only asked for the lock-out state)", check->summary);
+}
+
+/* ---- layers ---- */
+
 /* The walk's whole layer logic: what halted at an earlier layer blocks. */
 const struct check *chain_blocker(const struct chain *chain, enum layer layer)
 {

@@ -89,6 +89,8 @@ void plan_start_directory_locked(struct plan *plan)
                 plan, records[r].prefix, plan->domains[d], records[r].service, false);
             if (job != NULL && plan->domain_count > 1)
                 job->absence = d == 0 ? ABSENCE_EXCUSED : ABSENCE_QUIET;
+            if (job != NULL && !settings_wants_service(settings, records[r].service))
+                job->absence = ABSENCE_QUIET; /* the guard's question alone */
         }
     }
     for (size_t i = 0; i < settings->dcs.count; i++)
@@ -176,15 +178,58 @@ bool plan_guards_locked(const struct plan *plan)
     return plan_waits_for_names_locked(plan, SERVICE_LDAP);
 }
 
-void plan_past_guard_locked(struct plan *plan, const char *chain_id)
+int plan_guard_rows_locked(const struct plan *plan)
 {
-    for (struct job *job = plan->jobs; job != NULL; job = job->next) {
-        if (job->kind == JOB_CHAIN && strcmp(job->chain->id, chain_id) == 0)
+    int count = 0;
+    for (const struct job *job = plan->jobs; job != NULL; job = job->next)
+        count += job->kind == JOB_CHAIN && job->state != JOB_DONE &&
+                 job->chain->endpoint.service == SERVICE_LDAP;
+    return count;
+}
+
+static bool same_server(const struct endpoint *a, const struct endpoint *b)
+{
+    return a->service == b->service && a->address != NULL && b->address != NULL &&
+           text_equal_nocase(a->host, b->host) && strcmp(a->address, b->address) == 0;
+}
+
+void plan_past_guard_locked(struct plan *plan, const char *chain_id, bool whole)
+{
+    const struct chain *own = survey_find_chain(plan->survey, chain_id);
+    for (struct job *job = plan->jobs; own != NULL && job != NULL; job = job->next) {
+        if (job->kind == JOB_CHAIN &&
+            (job->chain == own || (whole && same_server(&job->chain->endpoint, &own->endpoint))))
             job->past_guard = true;
     }
 }
 
+bool plan_wants_service_locked(const struct plan *plan, enum service service)
+{
+    return (plan->guarded && service == SERVICE_LDAP) ||
+           settings_wants_service(plan->settings, service);
+}
+
 /* ---- what the directory says ---- */
+
+static bool asks_for_controllers_of(const struct job *job, const char *suffix)
+{
+    return job->kind == JOB_QUESTION && job->purpose == FOR_SRV &&
+           job->want.service == SERVICE_LDAP && text_ends_nocase(job->name, suffix) &&
+           (job->state != JOB_DONE || job->led);
+}
+
+bool plan_serves_domain_locked(const struct plan *plan, const char *domain)
+{
+    char suffix[DNS_NAME_SIZE];
+    if (!settings_wants_service(plan->settings, SERVICE_LDAP) ||
+        snprintf(suffix, sizeof suffix, ".dc._msdcs.%s", domain) >= (int)sizeof suffix)
+        return false;
+    for (const struct job *job = plan->jobs; job != NULL; job = job->next) {
+        if (asks_for_controllers_of(job, suffix))
+            return true;
+    }
+    return false;
+}
 
 void plan_learn_site_locked(
     struct plan *plan, const char *domain, const char *forest, const char *site)
@@ -194,7 +239,8 @@ void plan_learn_site_locked(
         return;
     /* [MS-ADTS] 6.3.2.3: what a controller registers for its site. Asked once per name. */
     snprintf(prefix, sizeof prefix, "_ldap._tcp.%s._sites.dc._msdcs", site);
-    plan_ask_srv_locked(plan, prefix, domain, SERVICE_LDAP, true);
+    if (settings_wants_service(plan->settings, SERVICE_LDAP))
+        plan_ask_srv_locked(plan, prefix, domain, SERVICE_LDAP, true);
     snprintf(prefix, sizeof prefix, "_gc._tcp.%s._sites", site);
     plan_ask_srv_locked(plan, prefix, forest, SERVICE_GC, true);
     snprintf(prefix, sizeof prefix, "_kerberos._tcp.%s._sites", site);

@@ -23,20 +23,42 @@ static size_t running_at(const struct plan *plan, const char *address)
     return count;
 }
 
+/* The guard speaks on a row of the directory, before any password goes out. */
+static bool is_guard(const struct job *job)
+{
+    return job->kind == JOB_CHAIN && job->chain->endpoint.service == SERVICE_LDAP;
+}
+
+/* Rows that wait for the guard leave it a worker and a place at its address. */
+static bool leaves_room(const struct plan *plan, const struct job *job)
+{
+    size_t waiting = 0;
+    if (job->kind != JOB_CHAIN)
+        return true;
+    for (const struct job *at = plan->jobs; at != NULL; at = at->next)
+        waiting += at->kind == JOB_CHAIN && at->state == JOB_RUNNING && !is_guard(at);
+    return waiting < (size_t)plan->settings->jobs;
+}
+
 static bool may_start(const struct plan *plan, const struct job *job)
 {
     const char *address = job->kind == JOB_CHAIN ? job->endpoint.address : NULL;
-    return address == NULL || is_kdc(job) ||
-           running_at(plan, address) < (size_t)plan->settings->per_host;
+    bool polite = address == NULL || is_kdc(job) ||
+                  running_at(plan, address) < (size_t)plan->settings->per_host;
+    if (!deadline_passed(plan->guard_until) && plan_guards_locked(plan))
+        return is_guard(job) || (polite && leaves_room(plan, job));
+    return polite;
 }
 
 struct job *plan_next_locked(struct plan *plan)
 {
     struct job *next = NULL;
+    bool guarded = !deadline_passed(plan->guard_until) && plan_guards_locked(plan);
     for (struct job *job = plan->jobs; job != NULL; job = job->next) {
         if (job->state != JOB_QUEUED || !may_start(plan, job))
             continue;
-        bool first = next != NULL && next->kind == JOB_CHAIN && is_kdc(job) && !is_kdc(next);
+        bool first = next != NULL && next->kind == JOB_CHAIN &&
+                     (guarded ? is_guard(job) && !is_guard(next) : is_kdc(job) && !is_kdc(next));
         if (next == NULL || first)
             next = job;
     }

@@ -138,7 +138,7 @@ static bool note_protocols(
             continue;
         check_add(check, "recipient.protocols_off", protocol_str((enum protocol)i));
         bites = bites || (i != PROTOCOL_POP3 && i != PROTOCOL_IMAP4 && i != PROTOCOL_ACTIVESYNC &&
-                             i != PROTOCOL_ECP);
+                             i != PROTOCOL_ECP && i != PROTOCOL_MAPI_HTTP);
     }
     for (int i = 0; i < MAPI_BLOCK_COUNT; i++) {
         if (!settings.mapi_blocks[i])
@@ -172,9 +172,8 @@ static bool note_move(const struct directory_entry *object, struct check *check)
         {5, "its move has copied everything, and waits to be completed", true},
         {10, "it was moved", false},
         {11, "it was moved, with warnings", false},
-        {95, "its move is suspended", true},
-        {98, "its move failed", true},
-        {99, "its move failed", true},
+        {98, "its move is suspended", true},
+        {99, "a move of it failed; it stays where it was", false},
     };
     int64_t status;
     if (!entry_int(object, "msExchMailboxMoveStatus", &status))
@@ -279,7 +278,12 @@ static void judge_object(
         return;
     }
     const char *concerns = concerns_of(protocols, moving, check);
-    if (concerns[0] != '\0')
+    /* Others than the account's own are often hidden, and have switches for their owner's programs:
+     * said, and no warning. */
+    if (check->subject != NULL && !moving && concerns[0] != '\0')
+        check_settle(check, OUTCOME_PASS, "%s is a %s in %s; %s", name, type,
+            check_get_text(check, "recipient.database", "no database"), concerns);
+    else if (concerns[0] != '\0')
         check_settle(check, OUTCOME_WARN, "the mailbox of %s: %s", name, concerns);
     else
         check_settle(check, OUTCOME_PASS, "%s is a %s in %s", name, type,
@@ -306,6 +310,14 @@ void judge_recipient(const struct directory_result *found, const char *address,
 
 /* ---- reading ---- */
 
+/* Rows on which the account was not found read no mailboxes: this is the domain of all that do. */
+static const char *own_domain(struct session *session)
+{
+    const char *dn = session->account.dn;
+    const char *domain = dn != NULL ? dn_domain(&session->arena, dn) : NULL;
+    return domain != NULL ? domain : "the account's domain";
+}
+
 /* Attributes that came into the schema since Windows 2003 have an id of their own in each forest
  * ([MS-ADTS] 3.1.1.2.3, msDS-IntId); Exchange's often have. */
 static uint32_t settings_id_of(struct session *session, struct check *check)
@@ -329,18 +341,54 @@ static uint32_t settings_id_of(struct session *session, struct check *check)
     return REPLMETA_PROTOCOL_SETTINGS;
 }
 
+/* The catalogue holds the whole forest: what is in a domain with rows of its own is read there. */
+static bool is_read_elsewhere(struct session *session, const struct directory_result *found)
+{
+    for (size_t i = 0; i < found->count; i++) {
+        const char *domain = dn_domain(&session->arena, found->entries[i].dn);
+        if (domain == NULL || !text_equal_nocase(domain, own_domain(session)) ||
+            !run_serves_domain(session, domain))
+            return false;
+    }
+    return found->count > 0;
+}
+
+/* Exactly one of the two kinds of rows answers. */
+static bool leave_to_others(
+    struct session *session, const struct directory_result *found, struct check *check)
+{
+    if (check->subject == NULL)
+        return false;
+    bool catalogue = session->endpoint.service == SERVICE_GC;
+    if (catalogue && is_read_elsewhere(session, found))
+        check_settle(
+            check, OUTCOME_SKIPPED, "in %s: asked of its own controllers", own_domain(session));
+    else if (!catalogue && found->count == 0 &&
+             settings_wants_service(session->settings, SERVICE_GC))
+        check_settle(
+            check, OUTCOME_SKIPPED, "not in %s: asked of the Global Catalog", own_domain(session));
+    else
+        return false;
+    return true;
+}
+
 static void read_recipient(struct session *session, struct check *check,
-    const struct directory_search *search, const char *address)
+    const struct directory_search *search, const char *address, const char *claim)
 {
     struct directory_result found;
     struct fault fault;
     if (!ldap_find(session, check, search, &found, &fault)) {
         check_fail(check, &fault);
-        run_release(session, check->probe);
+        run_release(session, claim);
         return;
     }
+    found = ldap_holders(&session->arena, &found, address);
+    if (leave_to_others(session, &found, check))
+        return;
     uint32_t settings_id = REPLMETA_PROTOCOL_SETTINGS;
-    if (found.count == 1 && entry_attribute(&found.entries[0], "protocolSettings") != NULL)
+    /* The catalogue has neither that number nor the times it leads to. */
+    if (session->endpoint.service == SERVICE_LDAP && found.count == 1 &&
+        entry_attribute(&found.entries[0], "protocolSettings") != NULL)
         settings_id = settings_id_of(session, check);
     judge_recipient(&found, address, settings_id, check);
 }
@@ -357,7 +405,7 @@ static void recipient_run(struct session *session, struct check *check)
         return;
     }
     if (run_claim_check(session, check))
-        read_recipient(session, check, &search, session->settings->address);
+        read_recipient(session, check, &search, session->settings->address, check->probe);
 }
 
 const struct probe probe_ldap_recipient = {
@@ -381,6 +429,11 @@ static const char *other_subject(const struct settings *settings, size_t index)
     return settings->mailboxes.list[index];
 }
 
+static bool other_applies(const struct endpoint *endpoint)
+{
+    return endpoint_is_directory(endpoint);
+}
+
 static void other_run(struct session *session, struct check *check)
 {
     char who[256];
@@ -389,12 +442,13 @@ static void other_run(struct session *session, struct check *check)
         .filter = ldap_address_filter(&session->arena, check->subject),
         .attributes = recipient_attributes,
         .max = 10};
-    /* One row reads them all: the claim that it made for the first holds for the others. */
-    if (!run_claim(session, check->probe, who) && strcmp(who, session->chain_id) != 0) {
+    const char *claim = arena_printf(&session->arena, "%s of %s in %s", check->probe,
+        check->subject, service_str(session->endpoint.service));
+    if (!run_claim(session, claim, who)) {
         check_settle(check, OUTCOME_SKIPPED, "read once in a run, by %s", who);
         return;
     }
-    read_recipient(session, check, &search, check->subject);
+    read_recipient(session, check, &search, check->subject, claim);
 }
 
 const struct probe probe_ldap_other = {
@@ -402,7 +456,7 @@ const struct probe probe_ldap_other = {
     .title = "a further mailbox's object allows what is asked of it",
     .layer = LAYER_MAILBOX,
     .facts = recipient_facts,
-    .applies = recipient_applies,
+    .applies = other_applies,
     .run = other_run,
     .subjects = other_subjects,
     .subject = other_subject,

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "net/wire/text.h"
+
 /* The server behind it spoke its protocol; a KDC's rows have no column for that. */
 static bool chain_answered(const struct chain *chain)
 {
@@ -47,8 +49,63 @@ static void excuse(struct check *check)
         arena_printf(&check->arena, "%s; clients go on to the next place", check->summary);
 }
 
+/* The directory names it as a Global Catalog. */
+static bool is_listed_gc(const struct survey *survey, const char *host)
+{
+    for (const struct chain *chain = survey->chains; chain != NULL; chain = chain->next) {
+        const struct fact *gcs = check_fact(chain_check(chain, "ldap.controllers"), "dc.gcs");
+        for (size_t i = 0; gcs != NULL && gcs->type == FACT_LIST && i < gcs->count; i++) {
+            if (text_equal_nocase(gcs->list[i], host))
+                return true;
+        }
+    }
+    return false;
+}
+
+/* The controller is up, and nothing it says makes it a Global Catalog. */
+static bool is_plain_controller(const struct survey *survey, const char *host)
+{
+    bool speaks = false;
+    for (const struct chain *at = survey->chains; at != NULL; at = at->next) {
+        const struct check *root = chain_check(at, "ldap.rootdse");
+        if (at->endpoint.service != SERVICE_LDAP || strcmp(at->endpoint.host, host) != 0 ||
+            root == NULL || (root->outcome != OUTCOME_PASS && root->outcome != OUTCOME_WARN))
+            continue;
+        if (check_get_bool(root, "ldap.gc_ready", false) ||
+            is_listed_gc(survey, check_get_text(root, "ldap.dns_host", host)))
+            return false;
+        speaks = true;
+    }
+    return speaks && !is_listed_gc(survey, host);
+}
+
+/* --dc names controllers, and each is asked for a Global Catalog: not every one is one. */
+static bool is_no_gc(const struct survey *survey, const struct chain *chain)
+{
+    const struct endpoint *endpoint = &chain->endpoint;
+    const struct check *connect = chain_cell(chain, LAYER_TCP);
+    return endpoint->service == SERVICE_GC && endpoint->sources == 1u << SOURCE_USER &&
+           connect != NULL && connect->outcome == OUTCOME_FAIL &&
+           connect->fault.cause == CAUSE_REFUSED && is_plain_controller(survey, endpoint->host);
+}
+
+static void skip_gc(struct chain *chain)
+{
+    for (struct check *check = chain->checks; check != NULL; check = check->next) {
+        if (check->outcome != OUTCOME_FAIL && check->outcome != OUTCOME_BLOCKED)
+            continue;
+        check->outcome = OUTCOME_SKIPPED;
+        check->blocked_by = NULL;
+        check->summary = "not a Global Catalog, and nothing says it should be";
+    }
+}
+
 void survey_reconcile(struct survey *survey)
 {
+    for (struct chain *chain = survey->chains; chain != NULL; chain = chain->next) {
+        if (is_no_gc(survey, chain))
+            skip_gc(chain);
+    }
     for (struct chain *chain = survey->chains; chain != NULL; chain = chain->next) {
         if (!is_optional(survey, chain))
             continue;

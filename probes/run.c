@@ -151,6 +151,7 @@ static bool publish_found(struct run *run, struct job *job, struct session *sess
 static bool run_check(struct run *run, struct job *job, struct session *session,
     const struct probe *probe, const char *subject)
 {
+    const struct plan *plan = &run->shared.plan;
     pthread_mutex_lock(&run->lock);
     bool ending = is_ending_locked(run);
     const struct check *by = ending ? NULL : chain_blocker(job->chain, probe->layer);
@@ -167,7 +168,7 @@ static bool run_check(struct run *run, struct job *job, struct session *session,
         check_block(check, by);
         return publish(run, job, check);
     }
-    if (!settings_wants_probe(run->settings, probe->id, probe->layer)) {
+    if (!plan_wants_probe(plan, &job->endpoint, probe)) {
         check_settle(check, OUTCOME_SKIPPED, "left out by --only or --skip");
         if (chain_cell(job->chain, probe->layer) == NULL) /* nothing needs an extra */
             check_halt(check);
@@ -176,6 +177,7 @@ static bool run_check(struct run *run, struct job *job, struct session *session,
     int64_t begun = clock_monotonic_us();
     probe->run(session, check);
     finish_check(run, check, clock_monotonic_us() - begun);
+    plan_excuse(plan, &job->endpoint, check);
     leave_gate(run, session, check);
     return publish(run, job, check) && publish_found(run, job, session);
 }
@@ -227,7 +229,11 @@ static void *worker(void *argument);
 
 static void spawn_locked(struct run *run)
 {
-    if (run->thread_count >= run->settings->jobs || run->thread_count >= THREADS_MAX)
+    /* more while rows may wait for what the guard says of the lock-out */
+    const struct plan *plan = &run->shared.plan;
+    int jobs = run->settings->jobs +
+               (deadline_passed(plan->guard_until) ? 0 : plan_guard_rows_locked(plan));
+    if (run->thread_count >= jobs || run->thread_count >= THREADS_MAX)
         return;
     pthread_attr_t attributes;
     pthread_attr_init(&attributes);
@@ -266,12 +272,21 @@ static void run_job(struct run *run, struct job *job)
     }
 }
 
+/* Those spawned for the guard's sake do nothing more than others once it has spoken. */
+static struct job *next_job_locked(struct run *run)
+{
+    struct plan *plan = &run->shared.plan;
+    bool surplus =
+        run->alive - run->idle >= run->settings->jobs && deadline_passed(plan->guard_until);
+    return surplus ? NULL : plan_next_locked(plan);
+}
+
 static void *worker(void *argument)
 {
     struct run *run = argument;
     pthread_mutex_lock(&run->lock);
     while (!is_ending_locked(run) && !plan_finished_locked(&run->shared.plan)) {
-        struct job *job = plan_next_locked(&run->shared.plan);
+        struct job *job = next_job_locked(run);
         if (job == NULL) {
             pthread_cond_wait(&run->work, &run->lock);
             continue;
@@ -351,11 +366,12 @@ static bool open_run(struct run *run, struct fault *fault)
         (!krb_new(settings->account, settings->realm, &shared->krb, fault) ||
             !krb_adopt_cache(shared->krb, fault)))
         return false;
-    if (shared->wants_krb && settings->secret != NULL && !settings->kerberos_cache &&
-        settings_wants_probe(settings, "ldap.guard", LAYER_HTTP) &&
-        settings_wants_service(settings, SERVICE_LDAP) && krb_reader(&shared->guard.reader, NULL)) {
+    if (plan_wants_guard(settings) && krb_reader(&shared->guard.reader, NULL)) {
         shared->guard.state = GUARD_AWAITED;
+        shared->guard.begun_us = clock_monotonic_us();
         shared->guard.deadline = deadline_in_ms(GUARD_MS);
+        shared->plan.guarded = true;
+        shared->plan.guard_until = shared->guard.deadline;
     }
     shared->plan.host_domain = host_domain(&shared->plan.arena);
     return plan_open(&shared->plan, fault);

@@ -45,15 +45,24 @@ void run_krb_ready(struct session *session, const struct net_address *kdc);
 bool run_ticket(struct session *session, const char *service, const char *host,
     struct krb_ticket *ret_ticket, struct krb_reply *ret_reply, struct fault *fault);
 
-/* The guard's turn. GUARD_NONE: there are no tickets to read with. GUARD_MINE: the caller reads
- * with *ret_reader and must call run_guard_tell() once. GUARD_OTHERS: another row has read
- * (ret_who; "" where nobody could in time). Waits while another row reads. */
+/* The guard's turn, once for each domain controller: failed logons are counted by each. GUARD_NONE:
+ * there are no tickets to read with. GUARD_MINE: the caller reads with *ret_reader and must call
+ * run_guard_tell() once. GUARD_OTHERS: another row has read, or what one said ends the question
+ * (ret_who; "" where nobody could in time). Waits while another row of the same controller reads.
+ */
 enum guard_turn { GUARD_NONE, GUARD_MINE, GUARD_OTHERS };
 enum guard_turn run_guard(struct session *session, struct krb **ret_reader, char ret_who[256]);
-/* read: the state is known, and nobody needs to ask again. deny: why the password must not be used,
- * or NULL. false: too late, somebody uses it already. */
+/* What a controller said of the account. read: nobody needs to ask it again. deny: why the password
+ * must not be used, or NULL; final, whoever says it. pdc: the NTDS settings object of the PDC
+ * emulator, which hears of the failures at all others; NULL: unknown. */
+struct guard_word {
+    bool read;
+    const struct fault *deny;
+    const char *pdc;
+};
+/* false: too late, somebody uses it already. */
 bool run_guard_tell(
-    struct session *session, const struct check *check, bool read, const struct fault *deny);
+    struct session *session, const struct check *check, const struct guard_word *word);
 
 /* Something was discovered: an absolute URL or a host for a service. Adds chains while others run.
  */
@@ -61,10 +70,12 @@ void run_discover(
     struct session *session, enum service service, const char *url, enum source source);
 
 /* What every replica holds alike is read by one row of a run: true for the first that asks for
- * `what` (static text). After a failure run_release() lets the next row try. false: ret_who is the
+ * `what`. After a failure run_release() lets the next row try. false: ret_who is the
  * row that reads it. */
 bool run_claim(struct session *session, const char *what, char ret_who[256]);
 void run_release(struct session *session, const char *what);
+/* LDAP rows of that DNS domain are part of the run, as far as is known: they read what is in it. */
+bool run_serves_domain(struct session *session, const char *domain);
 /* For a probe whose reading belongs to one row: false: settled as SKIPPED, another row has it. */
 bool run_claim_check(struct session *session, struct check *check);
 

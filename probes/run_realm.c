@@ -67,41 +67,114 @@ void run_learn_realm(struct session *session, const char *realm)
 
 /* ---- the guard ---- */
 
+/* NULL: there are too many. */
+static struct controller_word *controller_of(struct guard *guard, const struct session *session)
+{
+    const struct endpoint *endpoint = &session->endpoint;
+    const char *address = session->connect.text;
+    for (size_t i = 0; i < guard->count; i++) {
+        struct controller_word *controller = &guard->controllers[i];
+        if (text_equal_nocase(controller->host, endpoint->host) &&
+            strcmp(controller->address, address) == 0)
+            return controller;
+    }
+    if (guard->count == CONTROLLERS_MAX)
+        return NULL;
+    struct controller_word *controller = &guard->controllers[guard->count++];
+    snprintf(controller->host, sizeof controller->host, "%s", endpoint->host);
+    snprintf(controller->address, sizeof controller->address, "%s", address);
+    return controller;
+}
+
+static bool is_asking(const struct run_shared *shared)
+{
+    return shared->guard.state == GUARD_AWAITED && !shared->ending &&
+           !deadline_passed(shared->guard.deadline);
+}
+
 enum guard_turn run_guard(struct session *session, struct krb **ret_reader, char ret_who[256])
 {
     struct run_shared *shared = run_enter(session->run);
     struct guard *guard = &shared->guard;
-    while (guard->state == GUARD_AWAITED && guard->by != NULL && !shared->ending &&
-           !deadline_passed(guard->deadline))
+    struct controller_word *controller = controller_of(guard, session);
+    while (controller != NULL && controller->by != NULL && is_asking(shared))
         run_wait(session->run, guard->deadline);
     enum guard_turn turn = guard->state == GUARD_OFF ? GUARD_NONE : GUARD_OTHERS;
-    if (guard->state == GUARD_AWAITED && guard->by == NULL && !deadline_passed(guard->deadline)) {
-        guard->by = session;
+    bool known = controller != NULL && controller->who[0] != '\0';
+    if (controller != NULL && controller->by == NULL && !known && is_asking(shared)) {
+        controller->by = session;
         turn = GUARD_MINE;
     }
     if (turn != GUARD_MINE)
-        plan_past_guard_locked(&shared->plan, session->chain_id);
+        plan_past_guard_locked(&shared->plan, session->chain_id, false);
     *ret_reader = guard->reader;
-    snprintf(ret_who, 256, "%s", guard->who);
+    snprintf(ret_who, 256, "%s", known ? controller->who : guard->who);
     run_leave(session->run, turn == GUARD_MINE ? NEWS_NONE : NEWS_STATE);
     return turn;
 }
 
+/* The controller behind the row holds the role: fSMORoleOwner names the NTDS settings below the
+ * server's own object ([MS-ADTS] 6.1.5.3). */
+static bool is_pdc(const struct run_shared *shared, const struct session *session, const char *pdc)
+{
+    static const char settings[] = "CN=NTDS Settings,";
+    const struct chain *chain = survey_find_chain(shared->survey, session->chain_id);
+    const struct check *root = chain != NULL ? chain_check(chain, "ldap.rootdse") : NULL;
+    const char *server = root != NULL ? check_get_text(root, "ldap.site", NULL) : NULL;
+    return pdc != NULL && server != NULL && text_starts_nocase(pdc, settings) &&
+           text_equal_nocase(pdc + strlen(settings), server);
+}
+
+/* Nobody is to be waited for any more. */
+static void end_guard(struct run_shared *shared)
+{
+    shared->guard.state = GUARD_SPOKEN;
+    shared->plan.guard_until = (struct deadline){0};
+}
+
+static void deny_all(struct run_shared *shared, const struct fault *deny)
+{
+    struct guard *guard = &shared->guard;
+    if (shared->gate.state == GATE_CLOSED)
+        gate_tell(&shared->gate, WAY_LDAP, GATE_DENIED, guard->who, deny);
+    else if (shared->gate.state == GATE_PROVING && !shared->gate.right)
+        guard->deny = *deny; /* nobody after that one */
+    end_guard(shared);
+}
+
+/* In proportion to what the PDC emulator's own word took. */
+static void hasten(struct run_shared *shared)
+{
+    struct guard *guard = &shared->guard;
+    int64_t now = clock_monotonic_us();
+    struct deadline soon = {now + gate_patience_us(now - guard->begun_us)};
+    guard->deadline = deadline_earlier(guard->deadline, soon);
+    shared->plan.guard_until = guard->deadline;
+}
+
 bool run_guard_tell(
-    struct session *session, const struct check *check, bool read, const struct fault *deny)
+    struct session *session, const struct check *check, const struct guard_word *word)
 {
     struct run_shared *shared = run_enter(session->run);
     struct guard *guard = &shared->guard;
-    guard->by = NULL;
-    plan_past_guard_locked(&shared->plan, session->chain_id);
+    struct controller_word *controller = controller_of(guard, session);
+    bool over = guard->state != GUARD_AWAITED; /* another one denied meanwhile */
     /* Somebody proves already where the guard's time was over. */
-    bool in_time = shared->gate.state == GATE_CLOSED;
-    if (read) {
-        guard->state = GUARD_SPOKEN;
+    bool in_time = shared->gate.state == GATE_CLOSED || over;
+    if (controller != NULL)
+        controller->by = NULL;
+    if (word->read && controller != NULL)
+        snprintf(controller->who, sizeof controller->who, "%s", check->id);
+    plan_past_guard_locked(&shared->plan, session->chain_id, word->read);
+    if (word->read && !over) {
         snprintf(guard->who, sizeof guard->who, "%s", check->id);
-        if (deny != NULL && in_time)
-            gate_tell(&shared->gate, WAY_LDAP, GATE_DENIED, check->id, deny);
+        if (word->deny != NULL)
+            deny_all(shared, word->deny);
+        else if (is_pdc(shared, session, word->pdc))
+            hasten(shared);
     }
-    run_leave(session->run, NEWS_STATE);
+    if (guard->state == GUARD_AWAITED && !plan_guards_locked(&shared->plan))
+        end_guard(shared);
+    run_leave(session->run, NEWS_JOBS);
     return in_time;
 }

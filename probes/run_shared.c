@@ -69,6 +69,8 @@ void run_gate_tell(struct session *session, enum gate_way way, enum gate_verdict
     struct run_shared *shared = run_enter(session->run);
     gate_tell(&shared->gate, way, verdict, check->id, fault);
     shared->prover = NULL;
+    if (shared->gate.state == GATE_CLOSED && shared->guard.deny.cause != CAUSE_NONE)
+        gate_tell(&shared->gate, WAY_LDAP, GATE_DENIED, shared->guard.who, &shared->guard.deny);
     run_leave(session->run, NEWS_STATE);
 }
 
@@ -181,14 +183,14 @@ bool run_claim(struct session *session, const char *what, char ret_who[256])
     struct run_shared *shared = run_enter(session->run);
     struct claim *free_one = NULL, *claim = NULL;
     for (size_t i = 0; i < CLAIMS_MAX; i++) {
-        if (shared->claims[i].what == NULL)
+        if (shared->claims[i].what[0] == '\0')
             free_one = free_one == NULL ? &shared->claims[i] : free_one;
         else if (strcmp(shared->claims[i].what, what) == 0)
             claim = &shared->claims[i];
     }
     bool mine = claim == NULL && free_one != NULL;
     if (mine) {
-        free_one->what = what;
+        snprintf(free_one->what, sizeof free_one->what, "%s", what);
         snprintf(free_one->who, sizeof free_one->who, "%s", session->chain_id);
     }
     snprintf(ret_who, 256, "%s", claim != NULL ? claim->who : "");
@@ -200,8 +202,8 @@ void run_release(struct session *session, const char *what)
 {
     struct run_shared *shared = run_enter(session->run);
     for (size_t i = 0; i < CLAIMS_MAX; i++) {
-        if (shared->claims[i].what != NULL && strcmp(shared->claims[i].what, what) == 0)
-            shared->claims[i].what = NULL;
+        if (strcmp(shared->claims[i].what, what) == 0)
+            shared->claims[i].what[0] = '\0';
     }
     run_leave(session->run, NEWS_NONE);
 }
@@ -216,6 +218,14 @@ bool run_claim_check(struct session *session, struct check *check)
 }
 
 /* ---- what the directory says of places ---- */
+
+bool run_serves_domain(struct session *session, const char *domain)
+{
+    const struct run_shared *shared = run_enter(session->run);
+    bool serves = plan_serves_domain_locked(&shared->plan, domain);
+    run_leave(session->run, NEWS_NONE);
+    return serves;
+}
 
 void run_learn_site(
     struct session *session, const char *domain, const char *forest, const char *site)

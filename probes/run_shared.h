@@ -9,22 +9,36 @@
 #include "probes/run.h"
 #include "probes/ticket.h"
 
-enum { CLAIMS_MAX = 16 };
+/* A dozen probes, and each further mailbox in its domain and in the catalogue. */
+enum { CLAIMS_MAX = 16 + 2 * SETTINGS_WORDS, CLAIM_SIZE = 300, CONTROLLERS_MAX = 32 };
 
 /* Who reads what every replica holds alike. */
 struct claim {
-    const char *what; /* NULL: free */
+    char what[CLAIM_SIZE]; /* "": free */
     char who[256];
 };
 
-/* Who reads the account's lock-out state before the password is used (ldap_guard.c). Before
- * `deadline`, and while a row may still do it, nobody proves. */
+/* One domain controller, which counts failed logons for itself. */
+struct controller_word {
+    char host[DNS_NAME_SIZE];
+    char address[NET_ADDRESS_TEXT];
+    const struct session *by; /* who reads there now */
+    char who[256];            /* the check that has read; "": none yet */
+};
+
+/* The account's lock-out state is read before the password is used (ldap_guard.c). Before
+ * `deadline`, and while a row may still do it, nobody proves. The first controller that denies ends
+ * the question. After the PDC emulator's word the others have but a moment left: Windows tells it
+ * of all failures, others need not. */
 struct guard {
     enum { GUARD_OFF, GUARD_AWAITED, GUARD_SPOKEN } state;
     struct krb *reader; /* somebody's tickets */
+    int64_t begun_us;
     struct deadline deadline;
-    const struct session *by; /* who reads now */
-    char who[256];            /* the check that has spoken */
+    struct controller_word controllers[CONTROLLERS_MAX];
+    size_t count;
+    char who[256];     /* the check that spoke last, or denies */
+    struct fault deny; /* came while somebody proved; CAUSE_NONE: nobody denies */
 };
 
 struct run_shared {

@@ -253,6 +253,82 @@ def a_ticket_at_hand_guards_the_account_from_its_lock_out():
 
 
 @test
+def no_option_lets_the_password_past_the_guard():
+    """Whatever is left out of a run, the password of what is left costs an attempt."""
+    with Lab("A31") as lab:
+        kinit(lab)
+        for options in (("--auth", "ntlm"), ("--auth", "basic", "--allow-basic"), ("--only", "ews,owa"),
+                        ("--only", "kerberos"), ("--only", "autodiscover", "--jobs", "1", "--per-host", "1"),
+                        ("--skip", "ldap"), ("--skip", "ldap.rootdse"), ("--skip", "kerberos,ldap,gc")):
+            survey = lab.survey(*options)
+            text = f"{options}\n" + describe(survey)
+            expect(survey["logons"] == {"attempted": 0, "refused": 0}, f"{survey['logons']}: {text}")
+            expect(len(guards(survey)) == 1 and survey["findings"][0]["rule"] == "A31", text)
+        expect(lab.audit("svc")["events"] == [], str(lab.audit("svc")))
+        survey = lab.survey("--only", "tls")  # nobody logs on, so there is nothing to guard
+        expect(guards(survey) == [] and survey["findings"] == [], describe(survey))
+        survey = lab.survey("--skip", "ldap.guard")  # the user's own choice
+        expect(survey["logons"]["attempted"] > 0 and guards(survey) == [], describe(survey))
+    with Lab() as lab:  # the guard's own rows change nothing
+        kinit(lab)
+        for options in (("--auth", "ntlm"), ("--only", "ews,owa"), ("--only", "kerberos")):
+            survey = lab.survey(*options)
+            expect(survey["exit_code"] == 0 and survey["findings"] == [], f"{options}\n" + describe(survey))
+            expect(len(guards(survey)) == 1, f"{options}\n" + describe(survey))
+        # nor do they where no controller answers: the password is used
+        survey = lab.survey("--only", "ews,owa", *instead("127.0.0.99", "dc1.contoso.test:389", "dc1.contoso.test:636"))
+        expect(survey["exit_code"] == 0 and survey["findings"] == [], describe(survey))
+        expect(guards(survey) == [] and survey["logons"]["attempted"] > 0, describe(survey))
+
+
+def fail_at(lab, address, times):
+    """Wrong passwords at one controller only."""
+    with open(lab.path("krb5.conf"), encoding="utf-8") as file:
+        lines = [line for line in file if "kdc =" not in line or line.split()[-1] == address]
+    with open(lab.path("one.conf"), "w", encoding="utf-8") as file:
+        file.writelines(lines)
+    for _ in range(times):
+        result = lab.run("env", "KRB5_CONFIG=" + lab.path("one.conf"), "kinit", "-c", lab.path("nobody"),
+                         "svc@CONTOSO.TEST", input="not the password\n")
+        expect(result.returncode != 0, "a wrong password was right")
+
+
+@test
+def each_controller_counts_for_itself():
+    """The lab's do not tell each other, so the PDC emulator's word (dc1) is not the last one."""
+    with Lab(dcs=2) as lab:
+        kinit(lab)
+        for _ in range(3):
+            survey = lab.survey()
+            expect(survey["exit_code"] == 0 and survey["findings"] == [], describe(survey))
+        fail_at(lab, "127.0.0.11", 9)
+        expect(lab.audit("svc")["failed"] == 9, str(lab.audit("svc")["failed"]))
+        for options in ((), ("--auth", "ntlm"), ("--only", "ews,owa"), ("--only", "ews", "--jobs", "1")):
+            before = lab.audit("svc")
+            survey = lab.survey(*options)
+            text = f"{options}\n" + describe(survey)
+            expect(survey["logons"] == {"attempted": 0, "refused": 0}, f"{survey['logons']}: {text}")
+            expect(survey["findings"][0]["rule"] == "A31", text)
+            left = {check["check"].split("/")[1]: check["facts"].get("account.attempts_left")
+                    for check in guards(survey)}
+            expect(left.get("dc2.contoso.test") == 1 and left.get("dc1.contoso.test", 10) == 10, f"{left}: {text}")
+            expect(lab.audit("svc") == before, text)
+
+
+@test
+def a_dead_controller_holds_the_password_back_for_a_moment_only():
+    silent = instead("127.0.0.31", "dc2.contoso.test:389", "dc2.contoso.test:636")
+    with Lab(dcs=2) as lab, Servers(lab, *(f"silent=127.0.0.31:{port}=-" for port in (389, 636))):
+        kinit(lab)
+        survey = lab.survey("--timeout", "5", "--only", "ews", *silent)
+        good = [cell for row, cell in auth_cells(survey) if row["service"] == "ews"]
+        expect(good and all(cell["outcome"] == "pass" for cell in good), describe(survey))
+        took = max(cell["elapsed_ms"] for cell in good)
+        print(f"       held back: {took} ms", flush=True)
+        expect(took < 2500, f"{took} ms\n" + describe(survey))
+
+
+@test
 def two_controllers_leave_each_other_the_tickets():
     """The password is proved at both KDCs; the second logon must not take the first one's tickets away."""
     with Lab(dcs=2) as lab:

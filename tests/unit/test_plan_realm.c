@@ -5,6 +5,7 @@
 
 #include <cmocka.h>
 
+#include "probes/probe.h"
 #include "tests/unit/judged.h"
 #include "tests/unit/planned.h"
 
@@ -133,10 +134,108 @@ static void test_guards(void **state)
     planned_answer(&planned, "dc1.contoso.test", DNS_A, "192.0.2.10");
     planned_answer(&planned, "dc1.contoso.test", DNS_AAAA, NULL);
     assert_true(plan_guards_locked(&planned.plan));
-    plan_past_guard_locked(&planned.plan, "ldap/dc1.contoso.test/192.0.2.10:389");
+    plan_past_guard_locked(&planned.plan, "ldap/dc1.contoso.test/192.0.2.10:389", false);
     assert_true(plan_guards_locked(&planned.plan));
     planned_job(&planned, "ldap/dc1.contoso.test/192.0.2.10:636")->past_auth = true;
     assert_false(plan_guards_locked(&planned.plan));
+    planned_done(&planned);
+}
+
+/* --only leaves LDAP out: the guard has its rows nevertheless, and asks them nothing else. */
+static void test_rows_of_the_guard_alone(void **state)
+{
+    (void)state;
+    struct planned planned;
+    planned_init(&planned, "ews");
+    planned.plan.guarded = true;
+    planned_open(&planned);
+    assert_null(planned_question(&planned, "_kerberos._tcp.contoso.test", DNS_SRV));
+    planned_answer(&planned, "_ldap._tcp.dc._msdcs.contoso.test", DNS_SRV, "dc1.contoso.test:389");
+    planned_answer(&planned, "dc1.contoso.test", DNS_A, "192.0.2.10");
+    planned_answer(&planned, "dc1.contoso.test", DNS_AAAA, NULL);
+    const struct plan *plan = &planned.plan;
+    const struct endpoint *row =
+        &planned_assert_row(&planned, "ldap/dc1.contoso.test/192.0.2.10:389")->endpoint;
+    assert_int_equal(plan_guard_rows_locked(plan), 2);
+    static const struct {
+        struct probe probe;
+        bool wanted;
+    } table[] = {
+        {{.id = "tcp.connect", .layer = LAYER_TCP}, true},
+        {{.id = "ldap.rootdse", .layer = LAYER_HTTP}, true},
+        {{.id = "ldap.guard", .layer = LAYER_HTTP}, true},
+        {{.id = "ldap.starttls", .layer = LAYER_TLS}, false},
+        {{.id = "ldap.bind", .layer = LAYER_AUTH}, false},
+    };
+    for (size_t i = 0; i < COUNT(table); i++)
+        assert_int_equal(plan_wants_probe(plan, row, &table[i].probe), table[i].wanted);
+    struct fault fault;
+    struct check *check = check_for(&table[0].probe);
+    fault_set(&fault, CAUSE_REFUSED, ORIGIN_SYSTEM, 111, "refused");
+    check_fail(check, &fault);
+    plan_excuse(plan, row, check);
+    assert_int_equal(check->outcome, OUTCOME_SKIPPED);
+    assert_true(check->halts);
+    check_free(check);
+    plan_learn_site_locked(&planned.plan, "contoso.test", "contoso.test", "Bonn");
+    assert_null(planned_question(
+        &planned, "_ldap._tcp.Bonn._sites.dc._msdcs.contoso.test", DNS_SRV)); /* no more rows */
+    assert_false(plan_serves_domain_locked(plan, "contoso.test"));
+    /* Both ports of the controller have heard it at once. */
+    plan_past_guard_locked(&planned.plan, "ldap/dc1.contoso.test/192.0.2.10:389", true);
+    assert_true(planned_job(&planned, "ldap/dc1.contoso.test/192.0.2.10:636")->past_guard);
+    planned_done(&planned);
+
+    planned_start(&planned, "ews"); /* nobody guards */
+    assert_null(planned_question(&planned, "_ldap._tcp.dc._msdcs.contoso.test", DNS_SRV));
+    planned_done(&planned);
+
+    planned_init(&planned, "ews"); /* the mail domain has no controllers: that is no news */
+    planned.plan.guarded = true;
+    planned_open(&planned);
+    planned_answer(&planned, "_ldap._tcp.dc._msdcs.contoso.test", DNS_SRV, NULL);
+    assert_int_equal(planned_rows(&planned), 0);
+    assert_false(plan_guards_locked(&planned.plan));
+    planned_done(&planned);
+}
+
+static void test_when_the_account_is_guarded(void **state)
+{
+    (void)state;
+    struct planned planned;
+    planned_init(&planned, "");
+    struct settings *settings = &planned.settings;
+    assert_false(plan_wants_guard(settings));             /* no password */
+    settings->secret = (struct secret *)(void *)&planned; /* never looked at */
+    assert_true(plan_wants_guard(settings));
+    settings->kerberos_cache = true;
+    assert_false(plan_wants_guard(settings));
+    settings->kerberos_cache = false;
+    static const struct {
+        const char *only, *skip;
+        bool wanted;
+    } table[] = {{"ews", NULL, true}, {"kerberos", NULL, true}, {"tls", NULL, false},
+        {"http.logon", NULL, true}, {NULL, "ldap", true}, {NULL, "ldap.rootdse", true},
+        {NULL, "ldap.guard", false}};
+    for (size_t i = 0; i < COUNT(table); i++) {
+        settings->only = (struct words){.list = {table[i].only}, .count = table[i].only != NULL};
+        settings->skip = (struct words){.list = {table[i].skip}, .count = table[i].skip != NULL};
+        if (plan_wants_guard(settings) != table[i].wanted)
+            fail_msg("case %zu", i);
+    }
+    planned_done(&planned);
+}
+
+static void test_domains_with_rows_of_their_own(void **state)
+{
+    (void)state;
+    struct planned planned;
+    planned_start(&planned, "");
+    assert_true(plan_serves_domain_locked(&planned.plan, "Contoso.Test")); /* may come */
+    assert_false(plan_serves_domain_locked(&planned.plan, "child.contoso.test"));
+    assert_false(plan_serves_domain_locked(&planned.plan, "test"));
+    planned_answer(&planned, "_ldap._tcp.dc._msdcs.contoso.test", DNS_SRV, NULL);
+    assert_false(plan_serves_domain_locked(&planned.plan, "contoso.test"));
     planned_done(&planned);
 }
 
@@ -174,6 +273,9 @@ int main(void)
         cmocka_unit_test(test_absent_domains_are_quiet),
         cmocka_unit_test(test_kdcs_of_other_realms),
         cmocka_unit_test(test_guards),
+        cmocka_unit_test(test_rows_of_the_guard_alone),
+        cmocka_unit_test(test_when_the_account_is_guarded),
+        cmocka_unit_test(test_domains_with_rows_of_their_own),
         cmocka_unit_test(test_kdcs_start_first),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
