@@ -13,7 +13,8 @@
  *      is not about the password: a wrong one may have been counted, so nobody goes.
  *   3. An account that a KDC declares unusable without an attempt (unknown, disabled …) is
  *      GATE_DENIED, too; so is one that the guard finds locked, or one failure short of it, by
- *      somebody's tickets (ldap_guard.c): before it has spoken nobody proves.
+ *      somebody's tickets (ldap_guard.c), at any domain controller: before those that answer
+ *      in time have spoken nobody proves.
  *   4. A right password may still be refused where it goes another way: a form that wants another
  *      form of the name, NTLM that is switched off. So the first chain that sends it on a way tries
  *      it for all (GATE_TRY), the better way first, and tells what came of it. Refused: no password
