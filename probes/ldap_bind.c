@@ -152,6 +152,12 @@ static void bind_run(struct session *session, struct check *check)
 {
     struct fault fault;
     char who[256];
+    if (!session->settings->anonymous &&
+        (session->settings->auth & (AUTH_KERBEROS | AUTH_NTLM | AUTH_NEGOTIATE)) == 0) {
+        check_settle(check, OUTCOME_SKIPPED, "--auth leaves nothing to bind with");
+        check_halt(check);
+        return;
+    }
     if (logon_forbidden(session, check))
         return;
     enum gate_pass pass = run_gate(session, WAY_TICKET, &fault, who);

@@ -6,6 +6,7 @@
 #include "report/checklist.h"
 #include "report/profile.h"
 #include "report/rule.h"
+#include "report/rules.h"
 
 /* A match on its way to a finding. */
 struct judged {
@@ -90,98 +91,6 @@ static bool is_accounted_for(const struct diagnosis *diagnosis, const struct che
     return false;
 }
 
-/* The cause speaks of the account, not of the service that reported it. */
-static bool is_of_account(enum cause cause)
-{
-    switch ((int)cause) {
-    case CAUSE_PASSWORD_WRONG:
-    case CAUSE_PASSWORD_EXPIRED:
-    case CAUSE_PASSWORD_MUST_CHANGE:
-    case CAUSE_ACCOUNT_UNKNOWN:
-    case CAUSE_ACCOUNT_REVOKED:
-    case CAUSE_ACCOUNT_DISABLED:
-    case CAUSE_ACCOUNT_LOCKED:
-    case CAUSE_ACCOUNT_EXPIRED:
-    case CAUSE_LOGON_HOURS:
-    case CAUSE_LOGON_WORKSTATION:
-        return true;
-    default:
-        return false;
-    }
-}
-
-static bool any_logon_succeeded(const struct survey *survey)
-{
-    for (const struct chain *chain = survey->chains; chain != NULL; chain = chain->next) {
-        if (check_is_good(chain_cell(chain, LAYER_AUTH)))
-            return true;
-    }
-    return false;
-}
-
-/* The part of the world that a failure of this layer points at. */
-static const char *suspect(
-    struct diagnosis *diagnosis, const struct chain *chain, const struct check *check)
-{
-    struct arena *arena = diagnosis->scan.arena;
-    const struct survey *survey = diagnosis->survey;
-    const struct endpoint *endpoint = &chain->endpoint;
-    switch (check->layer) {
-    case LAYER_DNS:
-        return arena_printf(
-            arena, "%s %s", endpoint->service == SERVICE_DNS ? "resolver" : "name", endpoint->host);
-    case LAYER_TCP:
-    case LAYER_TLS:
-        return arena_printf(arena, "%s:%u", endpoint->host, (unsigned)endpoint->port);
-    case LAYER_MAILBOX:
-        return arena_printf(
-            arena, "mailbox %s", check->subject != NULL ? check->subject : survey->target.address);
-    case LAYER_AUTH:
-        if (is_of_account(check->fault.cause) ||
-            (check->fault.cause == CAUSE_LOGON_REFUSED && !any_logon_succeeded(survey)))
-            return arena_printf(arena, "account %s", survey->target.account);
-        break;
-    case LAYER_HTTP:
-    case LAYER_PROTOCOL:
-    case LAYER_COUNT:
-        break;
-    }
-    return arena_printf(arena, "%s at %s", service_title(endpoint->service),
-        endpoint->subject != NULL ? endpoint->subject : endpoint->host);
-}
-
-static const struct rule *heading(enum layer layer)
-{
-    static const char *const ids[LAYER_COUNT] = {
-        [LAYER_DNS] = "X-DNS",
-        [LAYER_TCP] = "X-TCP",
-        [LAYER_TLS] = "X-TLS",
-        [LAYER_HTTP] = "X-HTTP",
-        [LAYER_AUTH] = "X-AUTH",
-        [LAYER_PROTOCOL] = "X-PROTOCOL",
-        [LAYER_MAILBOX] = "X-MAILBOX",
-    };
-    return rule_find(ids[layer]);
-}
-
-/* One finding for one (layer, cause, component); one for each kind of our own trouble. */
-static void report_unexplained(
-    struct diagnosis *diagnosis, const struct chain *chain, const struct check *check)
-{
-    struct scan *scan = &diagnosis->scan;
-    const char *component = "this host";
-    const char *about = "";
-    if (check->outcome == OUTCOME_ERROR) {
-        scan->rule = rule_find(RULE_OWN_TROUBLE);
-    } else {
-        scan->rule = heading(check->layer);
-        component = about = suspect(diagnosis, chain, check);
-    }
-    const char *key = arena_printf(
-        scan->arena, "%s %s %s", cause_str(check->fault.cause), outcome_str(check->outcome), about);
-    match_cite(scan, scan_match(scan, key, component), chain, check);
-}
-
 /* The health page of a service that does not answer as it should: told with the service. */
 static bool follows_from_service(
     struct diagnosis *diagnosis, const struct chain *chain, const struct check *check)
@@ -205,7 +114,7 @@ static void find_unexplained(struct diagnosis *diagnosis)
         for (const struct check *at = chain->checks; at != NULL; at = at->next) {
             if ((check_is_bad(at) || at->outcome == OUTCOME_ERROR) &&
                 !is_accounted_for(diagnosis, at) && !follows_from_service(diagnosis, chain, at))
-                report_unexplained(diagnosis, chain, at);
+                report_unexplained(&diagnosis->scan, chain, at);
         }
     }
 }
@@ -322,13 +231,24 @@ static bool is_all_of_a_need(const struct diagnosis *diagnosis, const struct jud
     return services != 0;
 }
 
+/* What it cites is asked of a further mailbox only: others than the account's own may well be
+ * hidden.
+ */
+static bool is_of_other_mailbox(const struct match *match)
+{
+    return match->checks[0]->layer == LAYER_MAILBOX && match->checks[0]->subject != NULL;
+}
+
 static enum severity judge_severity(const struct diagnosis *diagnosis, const struct judged *judged)
 {
     const struct match *match = judged->match;
     const struct rule *rule = match->rule;
     bool hurts = hurts_profile(diagnosis, judged);
-    if (match->fails || (rule->fail_profiles & (1u << diagnosis->survey->target.profile)) != 0)
+    bool fatal = (rule->fail_profiles & (1u << diagnosis->survey->target.profile)) != 0;
+    if (match->fails || (fatal && !is_of_other_mailbox(match)))
         return SEVERITY_FAIL;
+    if (match->harmless)
+        return hurts ? SEVERITY_FAIL : rule->severity;
     /* a stale address is a warning, unless a service has no other one */
     if (rule->severity != SEVERITY_FAIL)
         return !any_failure_follows(match)           ? rule->severity
@@ -389,6 +309,48 @@ static void rank(struct diagnosis *diagnosis)
         judged->severity = judge_severity(diagnosis, judged);
         diagnosis->order[i] = judged;
     }
+    if (diagnosis->count > 1)
+        qsort(diagnosis->order, diagnosis->count, sizeof *diagnosis->order, compare);
+}
+
+/* Needed services that do not work, and whose own rows say so. */
+static unsigned broken_needs(const struct diagnosis *diagnosis)
+{
+    unsigned services = 0;
+    for (int i = 0; i < SERVICE_COUNT; i++) {
+        const struct service_state *state = &diagnosis->states[i];
+        if (state->needed && state->tested && !state->works && state->failed)
+            services |= 1u << i;
+    }
+    return services;
+}
+
+/* How much a finding has to do with what is broken. */
+static int blame(const struct judged *judged, unsigned broken)
+{
+    if (strcmp(judged->match->rule->id, RULE_OWN_TROUBLE) == 0)
+        return 0;
+    if ((judged->services & broken) == 0)
+        return 1;
+    return any_failure_follows(judged->match) ? 3 : 2;
+}
+
+/* Where several warnings together leave nothing of a needed service, none of them is to blame
+ * alone, and yet access is broken: the one whose rows say most about it stands for it. */
+static void promote(struct diagnosis *diagnosis)
+{
+    struct judged *worst = NULL;
+    unsigned broken = broken_needs(diagnosis);
+    for (size_t i = 0; broken != 0 && i < diagnosis->count; i++) {
+        struct judged *judged = diagnosis->order[i];
+        if (judged->severity == SEVERITY_FAIL)
+            return;
+        if (worst == NULL || blame(judged, broken) > blame(worst, broken))
+            worst = judged;
+    }
+    if (worst == NULL)
+        return;
+    worst->severity = SEVERITY_FAIL;
     if (diagnosis->count > 1)
         qsort(diagnosis->order, diagnosis->count, sizeof *diagnosis->order, compare);
 }
@@ -482,6 +444,7 @@ void survey_diagnose(struct survey *survey)
     attach_gated(&diagnosis);
     tell_gated(&diagnosis);
     rank(&diagnosis);
+    promote(&diagnosis);
     find_causes(&diagnosis);
     write_findings(&diagnosis);
     profile_verdict(survey);

@@ -124,13 +124,91 @@ static void compare_facts(struct comparison *comparison, const char *name,
 /* ---- rows -------------------------------------------------------------------------------------
  */
 
-/* The same question of the other run: ids are made of row, probe and subject. */
+/* What one row of a run reads for all the others: which row that is, is chance. */
+static bool is_shared(const struct check *check)
+{
+    static const char *const probes[] = {"ldap.state", "ldap.groups", "ldap.recipient",
+        "ldap.other", "ldap.organization", "ldap.server", "ldap.scp", "ldap.vdir", "ldap.database",
+        "ldap.controllers", "ldap.guard", "gc.addresses", "gc.spn"};
+    for (size_t i = 0; i < sizeof probes / sizeof probes[0]; i++) {
+        if (strcmp(check->probe, probes[i]) == 0)
+            return true;
+    }
+    return false;
+}
+
+static bool same_subject(const struct check *a, const struct check *b)
+{
+    return a->subject == NULL || b->subject == NULL ? a->subject == b->subject
+                                                    : strcmp(a->subject, b->subject) == 0;
+}
+
+/* The same question of the same row in the other run. */
 static const struct check *counterpart(const struct chain *chain, const struct check *check)
 {
     const struct check *at = chain->checks;
-    while (at != NULL && strcmp(at->id, check->id) != 0)
+    while (at != NULL && (strcmp(at->probe, check->probe) != 0 || !same_subject(at, check)))
         at = at->next;
     return at;
+}
+
+/* The row in the other run. A ticket for a service is asked of the KDC that answered first, which
+ * is chance: the service is the row. */
+static const struct chain *same_row(const struct survey *survey, const struct chain *chain)
+{
+    const struct endpoint *endpoint = &chain->endpoint;
+    const struct chain *at = survey_find_chain(survey, chain->id);
+    if (at != NULL || endpoint->service != SERVICE_KERBEROS || endpoint->subject == NULL)
+        return at;
+    for (at = survey->chains; at != NULL; at = at->next) {
+        if (at->endpoint.service == SERVICE_KERBEROS && at->endpoint.subject != NULL &&
+            strcmp(at->endpoint.subject, endpoint->subject) == 0)
+            return at;
+    }
+    return NULL;
+}
+
+/* The same reading in the other run, by whichever row; NULL: nobody has it. */
+static const struct check *shared_counterpart(
+    const struct survey *survey, const struct check *check)
+{
+    for (const struct chain *chain = survey->chains; chain != NULL; chain = chain->next) {
+        for (const struct check *at = chain->checks; at != NULL; at = at->next) {
+            if (badness(at) != badness(NULL) && at->outcome != OUTCOME_SKIPPED &&
+                strcmp(at->probe, check->probe) == 0 && same_subject(at, check))
+                return at;
+        }
+    }
+    return NULL;
+}
+
+static void compare_shared(struct comparison *comparison)
+{
+    struct arena *arena = &comparison->arena;
+    for (const struct chain *chain = comparison->after->chains; chain != NULL;
+         chain = chain->next) {
+        for (const struct check *at = chain->checks; at != NULL; at = at->next) {
+            if (!is_shared(at) || at->outcome == OUTCOME_SKIPPED ||
+                shared_counterpart(comparison->after, at) != at)
+                continue;
+            const struct check *old = shared_counterpart(comparison->before, at);
+            const char *name = arena_printf(arena, "%s%s%s", at->probe,
+                at->subject != NULL ? " " : "", at->subject != NULL ? at->subject : "");
+            compare_check(comparison, name, old, at);
+            compare_facts(comparison, name, old, at);
+        }
+    }
+    for (const struct chain *chain = comparison->before->chains; chain != NULL;
+         chain = chain->next) {
+        for (const struct check *at = chain->checks; at != NULL; at = at->next) {
+            if (is_shared(at) && at->outcome != OUTCOME_SKIPPED &&
+                shared_counterpart(comparison->before, at) == at &&
+                shared_counterpart(comparison->after, at) == NULL)
+                put_change(comparison, CHANGE_OTHER,
+                    arena_printf(arena, "%s %s: not read any more", at->probe,
+                        at->subject != NULL ? at->subject : ""));
+        }
+    }
 }
 
 static void compare_row(
@@ -138,6 +216,8 @@ static void compare_row(
 {
     struct arena *arena = &comparison->arena;
     for (const struct check *at = after->checks; at != NULL; at = at->next) {
+        if (is_shared(at))
+            continue;
         const struct check *old = counterpart(before, at);
         const char *name = arena_printf(arena, "%s %s%s%s", after->id, at->probe,
             at->subject != NULL ? " " : "", at->subject != NULL ? at->subject : "");
@@ -145,7 +225,7 @@ static void compare_row(
         compare_facts(comparison, name, old, at);
     }
     for (const struct check *at = before->checks; at != NULL; at = at->next) {
-        if (counterpart(after, at) == NULL)
+        if (!is_shared(at) && counterpart(after, at) == NULL)
             put_change(comparison, CHANGE_OTHER,
                 arena_printf(arena, "%s %s: not asked any more", before->id, at->probe));
     }
@@ -174,7 +254,7 @@ static void compare_rows(struct comparison *comparison)
     struct arena *arena = &comparison->arena;
     const struct chain **rows = matrix_order(comparison->after, arena, &count);
     for (size_t i = 0; i < count; i++) {
-        const struct chain *old = survey_find_chain(comparison->before, rows[i]->id);
+        const struct chain *old = same_row(comparison->before, rows[i]);
         if (old != NULL)
             compare_row(comparison, old, rows[i]);
         else
@@ -184,7 +264,7 @@ static void compare_rows(struct comparison *comparison)
     }
     rows = matrix_order(comparison->before, arena, &count);
     for (size_t i = 0; i < count; i++) {
-        if (survey_find_chain(comparison->after, rows[i]->id) != NULL)
+        if (same_row(comparison->after, rows[i]) != NULL)
             continue;
         bool lost =
             chain_works(rows[i]) && !service_has_row(comparison->after, rows[i]->endpoint.service);
@@ -280,6 +360,7 @@ bool survey_diff(const struct survey *before, const struct survey *after,
             arena_printf(&comparison.arena, "another profile: %s -> %s",
                 profile_str(before->target.profile), profile_str(after->target.profile)));
     compare_rows(&comparison);
+    compare_shared(&comparison);
     compare_findings(&comparison);
     compare_checklists(&comparison);
     compare_verdicts(&comparison);

@@ -26,7 +26,8 @@ struct match {
     size_t evidence_count;
     const struct check **explained; /* besides: what rule->explains() said yes to */
     size_t explained_count;
-    bool fails; /* FAIL in any case: it takes what the profile needs, whatever the rows show */
+    bool fails;    /* FAIL in any case: it takes what the profile needs, whatever the rows show */
+    bool harmless; /* as grave as its rule says although rows fail, while the services work */
     struct match *next;
 };
 

@@ -18,4 +18,7 @@ const char *controller_of(const struct chain *chain);
  * check passes: the difference (D13) is the finding, not what this one says. */
 bool is_disputed(const struct survey *survey, const struct chain *chain, const struct check *check);
 
+/* LDAPS, or the catalogue's, ends before TLS, while the same host speaks in the clear (D14). */
+bool is_without_certificate(const struct survey *survey, const struct chain *chain);
+
 #endif

@@ -16,6 +16,10 @@ extern const size_t rules_name_count, rules_tcp_count, rules_tls_count, rules_ac
     rules_policy_count, rules_kerberos_count, rules_replicas_count, rules_recipient_count,
     rules_protocols_count, rules_controller_count;
 
+/* A finding under the heading of its layer: one for one (layer, cause, component), one for each
+ * kind of our own trouble. */
+void report_unexplained(struct scan *scan, const struct chain *chain, const struct check *check);
+
 /* Behind each table: RULES_COUNT(rules_name); */
 #define RULES_COUNT(table) const size_t table##_count = sizeof(table) / sizeof(table)[0]
 

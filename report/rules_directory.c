@@ -92,6 +92,10 @@ static void when_ambiguous(struct scan *scan)
         if (is_directory(chain) && check_failed(account, CAUSE_AMBIGUOUS))
             match_cite(scan, scan_match_list(scan, "address", scan->survey->target.address), chain,
                 account);
+        for (const struct check *at = chain->checks; at != NULL; at = at->next) {
+            if (at->subject != NULL && is_recipient(at) && check_failed(at, CAUSE_AMBIGUOUS))
+                match_cite(scan, scan_match_list(scan, "address", at->subject), chain, at);
+        }
         const struct check *search = chain_check(chain, "gc.addresses");
         const struct fact *fact =
             check_answered(search) ? check_fact(search, "addresses.duplicates") : NULL;
@@ -106,8 +110,8 @@ static bool ambiguous_explains(
 {
     if (check_failed(check, CAUSE_AMBIGUOUS))
         return true;
-    bool own = check->subject == NULL && match_names(match, survey->target.address);
-    return own && check->layer >= LAYER_PROTOCOL &&
+    const char *address = check->subject != NULL ? check->subject : survey->target.address;
+    return match_names(match, address) && check->layer >= LAYER_PROTOCOL &&
            (check_failed(check, CAUSE_NO_MAILBOX) || check_failed(check, CAUSE_AUTODISCOVER_ERROR));
 }
 
@@ -127,14 +131,31 @@ static const char *name_of(struct scan *scan, const char *entry)
     return end == NULL ? entry : arena_strndup(scan->arena, entry, (size_t)(end - entry));
 }
 
-/* "svc > PBX Services > Domain Admins": the paths that end in the group. */
+/* It ends in the English name of one of the groups. */
+static bool has_known_end(struct scan *scan, const char *path, const struct fact *groups)
+{
+    for (size_t i = 0; i < groups->count; i++) {
+        if (text_ends_nocase(path, name_of(scan, groups->list[i])))
+            return true;
+    }
+    return false;
+}
+
+/* "svc > PBX Services > Domänen-Admins": groups have names of their own in each language, so the
+ * paths go by their order. Where one of them is missing, the end that is known must fit. */
 static void say_paths(
-    struct scan *scan, struct match *match, const struct check *check, const char *group)
+    struct scan *scan, struct match *match, const struct check *check, size_t index)
 {
     const struct fact *paths = check_fact(check, "groups.path");
-    for (size_t i = 0; paths != NULL && paths->type == FACT_LIST && i < paths->count; i++) {
-        if (text_ends_nocase(paths->list[i], group))
-            match_say(scan, match, "the way in: %s", paths->list[i]);
+    const struct fact *groups = check_fact(check, "groups.privileged");
+    if (paths == NULL || paths->type != FACT_LIST)
+        return;
+    for (size_t i = 0; i < paths->count; i++) {
+        const char *path = paths->list[i];
+        bool fits = text_ends_nocase(path, name_of(scan, groups->list[index])) ||
+                    !has_known_end(scan, path, groups);
+        if (paths->count == groups->count ? i == index : fits)
+            match_say(scan, match, "the way in: %s", path);
     }
 }
 
@@ -167,7 +188,7 @@ static void when_privileged(struct scan *scan)
             struct match *match = account_match(scan);
             match_cite(scan, match, chain, groups);
             match_say(scan, match, "member of %s", fact->list[i]);
-            say_paths(scan, match, groups, name_of(scan, fact->list[i]));
+            say_paths(scan, match, groups, i);
             if (check_get_int(groups, "groups.admin_count", 0) > 0)
                 match_say(scan, match, "adminCount is set: AdminSDHolder resets its permissions");
             cite_denied(scan, match);

@@ -146,6 +146,17 @@ static const struct chain *dead_place(const struct survey *survey, const char *h
     return NULL;
 }
 
+/* The name is missing for everybody (N01): the SCP is right as soon as it exists. */
+static void follow_from_name(struct scan *scan, const struct check *scp, const struct check *name)
+{
+    for (struct match *match = scan->matches; match != NULL; match = match->next) {
+        if (strcmp(match->rule->id, "N01") != 0 || !match_cites(match, name))
+            continue;
+        match_explain(scan, match, scp);
+        match_explain(scan, match, name);
+    }
+}
+
 static void when_stale_scp(struct scan *scan)
 {
     for (const struct chain *chain = scan->survey->chains; chain != NULL; chain = chain->next) {
@@ -169,6 +180,8 @@ static void when_stale_scp(struct scan *scan)
                     check_get_text(at, "scp.server", object_of(at)));
             if (dead != NULL)
                 match_cite(scan, match, dead, chain_cell(dead, LAYER_DNS));
+            if (dead != NULL && !unknown)
+                follow_from_name(scan, at, chain_cell(dead, LAYER_DNS));
         }
     }
 }
@@ -230,9 +243,10 @@ static bool no_scp_covers_us(struct scan *scan)
         for (const struct check *at = chain->checks; at != NULL; at = at->next) {
             if (!is_local_scp(at))
                 continue;
-            if (check_get_bool(at, "scp.site_ours", true))
+            bool anywhere = *scan_texts(scan, at, "scp.sites") == '\0';
+            if (anywhere || check_get_bool(at, "scp.site_ours", true))
                 return false;
-            scoped |= *scan_texts(scan, at, "scp.sites") != '\0';
+            scoped = true;
         }
     }
     return scoped;

@@ -121,14 +121,19 @@ static bool is_ntlm_refused(const struct check *check)
 /* Who refuses NTLM and who takes Kerberos: evidence only where the membership is known. */
 static void cite_logons(struct scan *scan, struct match *match)
 {
+    bool refused = false, accepted = false;
     for (const struct chain *chain = scan->survey->chains; chain != NULL; chain = chain->next) {
         const struct check *logon = chain_cell(chain, LAYER_AUTH);
+        bool web = chain->endpoint.service >= SERVICE_AUTODISCOVER;
+        refused |= web && is_ntlm_refused(logon);
+        accepted |= web && check_is_good(logon);
         if (is_ntlm_refused(logon))
             match_cite(scan, match, chain, logon);
         else if (check_is_good(logon) &&
                  strcmp(check_get_text(logon, "auth.scheme", ""), "Kerberos") == 0)
             match_tell(scan, match, "Kerberos works: ", chain, logon);
     }
+    match->fails |= refused && !accepted; /* there is no other way in: A16, A19, A25 */
 }
 
 static void say_protected(struct scan *scan, struct match *match, const struct check *check)

@@ -17,6 +17,7 @@ static const struct protocol {
     bool matters; /* also where the profile does not need it */
 } protocols[] = {
     {"MAPI", SERVICE(MAPI) | SERVICE(RPC), true},
+    {"MapiHttp", SERVICE(MAPI), false},
     {"EWS", SERVICE(EWS), true},
     {"OWA", SERVICE(OWA), true},
     {"ECP", SERVICE(ECP), false},
@@ -131,22 +132,32 @@ static void say_switches(struct scan *scan, struct match *match, const struct ch
         match_say(scan, match, "MAPI/CDO keeps no cache: a block of online mode may well hit it");
 }
 
+/* A further mailbox matters only where the profile needs what is off, and breaks nothing unless it
+ * does not open either. */
+static void cite_recipient(
+    struct scan *scan, const struct chain *chain, const struct check *recipient, unsigned needed)
+{
+    bool any;
+    unsigned services = taken_services(recipient, needed, &any);
+    if (!any || (recipient->subject != NULL && (services & needed) == 0))
+        return;
+    struct match *match = mailbox_match(scan, recipient->subject);
+    match_cite(scan, match, chain, recipient);
+    match->fails |= recipient->subject == NULL && (services & needed) != 0;
+    say_switches(scan, match, recipient);
+    say_services(scan, match, services & needed);
+}
+
+/* What has no mailbox has nothing to switch off: D04, D05. */
 static void cite_switches(struct scan *scan, bool left_over)
 {
     unsigned needed = needed_services(scan->survey);
     for (const struct chain *chain = scan->survey->chains; chain != NULL; chain = chain->next) {
-        const struct check *recipient = chain_check(chain, "ldap.recipient");
-        bool any;
-        if (!check_answered(recipient) || is_left_over(recipient, needed) != left_over)
-            continue;
-        unsigned services = taken_services(recipient, needed, &any);
-        if (!any)
-            continue;
-        struct match *match = mailbox_match(scan, NULL);
-        match_cite(scan, match, chain, recipient);
-        match->fails |= (services & needed) != 0;
-        say_switches(scan, match, recipient);
-        say_services(scan, match, services & needed);
+        for (const struct check *at = chain->checks; at != NULL; at = at->next) {
+            if (is_recipient(at) && !check_failed(at, CAUSE_NO_MAILBOX) &&
+                is_left_over(at, needed) == left_over)
+                cite_recipient(scan, chain, at, needed);
+        }
     }
 }
 
@@ -176,7 +187,8 @@ static bool switches_explain(
     bool any;
     for (size_t i = 0; i < match->check_count; i++)
         services |= taken_services(match->checks[i], all, &any);
-    if (check->layer < LAYER_PROTOCOL || check->subject != NULL || !check_is_bad(check))
+    const char *mailbox = check->subject != NULL ? check->subject : survey->target.address;
+    if (check->layer < LAYER_PROTOCOL || !match_names(match, mailbox) || !check_is_bad(check))
         return false;
     if (service == SERVICE_AUTODISCOVER)
         return (services & SERVICE(MAPI)) != 0 &&

@@ -36,6 +36,40 @@ static bool says_remote(const struct check *check)
            check_get_bool(check, "recipient.remote", false);
 }
 
+/* Of this mailbox, the account's own or another one. */
+static bool is_about(
+    const struct survey *survey, const struct match *match, const struct check *check)
+{
+    return match_names(match, check->subject != NULL ? check->subject : survey->target.address);
+}
+
+/* Whoever makes a MAPI profile for a mailbox looks its name up in the address book. */
+static bool looks_names_up(const struct survey *survey)
+{
+    return survey->target.profile == PROFILE_MAPI_CDO || survey->target.profile == PROFILE_OUTLOOK;
+}
+
+/* Exchange does not open it, whatever the directory has of it: that is the finding. */
+static bool is_refused(const struct survey *survey, const char *mailbox)
+{
+    for (const struct chain *chain = survey->chains; chain != NULL; chain = chain->next) {
+        for (const struct check *at = chain->checks; at != NULL; at = at->next) {
+            if (!is_directory(chain) && at->layer == LAYER_MAILBOX && at->subject != NULL &&
+                at->outcome == OUTCOME_FAIL && text_equal_nocase(at->subject, mailbox))
+                return true;
+        }
+    }
+    return false;
+}
+
+/* A further mailbox that is there, and opens as far as anybody tried, where its name has to be
+ * found. */
+static bool is_looked_up(const struct survey *survey, const struct check *check)
+{
+    return check->subject != NULL && is_recipient(check) && check_is_good(check) &&
+           looks_names_up(survey) && !is_refused(survey, check->subject);
+}
+
 /* The account's own mailbox is in Exchange Online, as far as anybody said. */
 static bool is_remote(const struct survey *survey)
 {
@@ -51,21 +85,32 @@ static bool is_remote(const struct survey *survey)
 
 /* ---- D04 ---- */
 
+static void cite_no_mailbox(struct scan *scan, const struct chain *chain, const struct check *check)
+{
+    int64_t type = check_get_int(check, "mailbox.type", check_get_int(check, "recipient.type", -1));
+    struct match *match = mailbox_match(scan, check->subject);
+    match_cite(scan, match, chain, check);
+    if (type >= 0)
+        match_say(scan, match, "msExchRecipientTypeDetails is %" PRId64 "%s", type,
+            type == 128 ? " (a mail user: the mailbox is elsewhere)" : "");
+}
+
+/* Of a mailbox that is in Exchange Online D05 says all. */
 static void when_no_mailbox(struct scan *scan)
 {
-    if (is_remote(scan->survey))
-        return; /* D05 */
+    bool remote = is_remote(scan->survey);
     for (const struct chain *chain = scan->survey->chains; chain != NULL; chain = chain->next) {
         const struct check *cell = chain_cell(chain, LAYER_MAILBOX);
-        if (!is_directory(chain) || !check_failed(cell, CAUSE_NO_MAILBOX) ||
-            is_disputed(scan->survey, chain, cell))
+        if (!is_directory(chain))
             continue;
-        int64_t type = check_get_int(cell, "mailbox.type", -1);
-        struct match *match = mailbox_match(scan, NULL);
-        match_cite(scan, match, chain, cell);
-        if (type >= 0)
-            match_say(scan, match, "msExchRecipientTypeDetails is %" PRId64 "%s", type,
-                type == 128 ? " (a mail user: the mailbox is elsewhere)" : "");
+        if (!remote && check_failed(cell, CAUSE_NO_MAILBOX) &&
+            !is_disputed(scan->survey, chain, cell))
+            cite_no_mailbox(scan, chain, cell);
+        for (const struct check *at = chain->checks; at != NULL; at = at->next) {
+            if (at->subject != NULL && is_recipient(at) && check_failed(at, CAUSE_NO_MAILBOX) &&
+                !says_remote(at))
+                cite_no_mailbox(scan, chain, at);
+        }
     }
 }
 
@@ -73,9 +118,10 @@ static void when_no_mailbox(struct scan *scan)
 static bool no_mailbox_explains(
     const struct survey *survey, const struct match *match, const struct check *check)
 {
-    (void)survey, (void)match;
-    if (check->subject != NULL)
+    if (!is_about(survey, match, check))
         return false;
+    if (check->subject != NULL)
+        return check->layer == LAYER_MAILBOX && check_is_bad(check);
     if (check_failed(check, CAUSE_NO_MAILBOX))
         return true;
     if (check->layer == LAYER_MAILBOX && check_is_bad(check))
@@ -113,30 +159,30 @@ static void when_remote(struct scan *scan)
     }
 }
 
-/* Of this mailbox, the account's own or another one. */
-static bool is_about(
-    const struct survey *survey, const struct match *match, const struct check *check)
-{
-    return match_names(match, check->subject != NULL ? check->subject : survey->target.address);
-}
-
 static bool remote_explains(
     const struct survey *survey, const struct match *match, const struct check *check)
 {
     if (!is_about(survey, match, check) || check->layer < LAYER_PROTOCOL)
         return false;
-    if (check->subject != NULL)
-        return check->layer == LAYER_MAILBOX && check_is_bad(check);
     bool sent_on = check_is_bad(check) && check_fact(check, "autodiscover.redirect") != NULL;
     return no_mailbox_explains(survey, match, check) || sent_on;
 }
 
 /* ---- D06 ---- */
 
+static bool is_hidden_other(const struct survey *survey, const struct check *check)
+{
+    return is_looked_up(survey, check) && check_get_bool(check, "recipient.hidden", false);
+}
+
 static void when_hidden(struct scan *scan)
 {
     for (const struct chain *chain = scan->survey->chains; chain != NULL; chain = chain->next) {
         const struct check *cell = chain_cell(chain, LAYER_MAILBOX);
+        for (const struct check *at = chain->checks; at != NULL; at = at->next) {
+            if (is_hidden_other(scan->survey, at))
+                match_cite(scan, mailbox_match(scan, at->subject), chain, at);
+        }
         if (is_directory(chain) && check_is_bad(cell) &&
             check_get_bool(cell, "mailbox.hidden", false) &&
             !is_disputed(scan->survey, chain, cell))
@@ -148,8 +194,8 @@ static void when_hidden(struct scan *scan)
 static bool unlisted_explains(
     const struct survey *survey, const struct match *match, const struct check *check)
 {
-    (void)survey, (void)match;
-    return is_recipient(check) && check->subject == NULL && check_is_bad(check) &&
+    return is_recipient(check) && is_about(survey, match, check) && check->subject == NULL &&
+           check_is_bad(check) &&
            (check_get_bool(check, "recipient.hidden", false) ||
                check_get_int(check, "recipient.address_lists", -1) == 0);
 }
@@ -198,6 +244,16 @@ static bool is_in_no_list(const struct check *cell)
            check_get_int(cell, "mailbox.address_lists", -1) == 0;
 }
 
+/* Of further mailboxes; hidden ones are D06's. */
+static void cite_unlisted_others(struct scan *scan, const struct chain *chain)
+{
+    for (const struct check *at = chain->checks; at != NULL; at = at->next) {
+        if (is_looked_up(scan->survey, at) && !check_get_bool(at, "recipient.hidden", false) &&
+            check_get_int(at, "recipient.address_lists", -1) == 0)
+            match_cite(scan, mailbox_match(scan, at->subject), chain, at);
+    }
+}
+
 static void when_unresolved(struct scan *scan)
 {
     bool hidden = false, listed = false, policed = false;
@@ -205,6 +261,7 @@ static void when_unresolved(struct scan *scan)
         const struct check *cell = chain_cell(chain, LAYER_MAILBOX);
         if (!is_directory(chain))
             continue;
+        cite_unlisted_others(scan, chain);
         hidden |= check_answered(cell) && check_get_bool(cell, "mailbox.hidden", false);
         policed |= policy_of(chain) != NULL;
         if (!is_in_no_list(cell) || is_disputed(scan->survey, chain, cell))

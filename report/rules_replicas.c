@@ -191,21 +191,36 @@ static void say_stamp(struct scan *scan, struct match *match, const struct chain
             controller_of(chain), when, value_of(scan, account, "account.usn"));
 }
 
-/* The later whenChanged has the news; each controller sets it when the change reaches it. */
+/* The stamp that all rows of the controller carry; false: they carry several, or none. */
+static bool stamp_of(const struct survey *survey, const struct chain *controller, int64_t *ret_time)
+{
+    const char *stamp = NULL;
+    for (const struct chain *at = survey->chains; at != NULL; at = at->next) {
+        const char *when = dn_of(at) == NULL || !same_controller(at, controller)
+                               ? NULL
+                               : check_get_text(account_of(at), "account.when_changed", NULL);
+        if (when != NULL && stamp != NULL && strcmp(when, stamp) != 0)
+            return false;
+        stamp = when != NULL ? when : stamp;
+    }
+    return stamp != NULL && rfc3339_parse(stamp, ret_time);
+}
+
+/* The later whenChanged has the news; each controller sets it when the change reaches it. It is a
+ * matter of two controllers, whichever of their rows differ. */
 static void say_who_is_behind(struct scan *scan, struct match *match, const struct pair *pair)
 {
-    const char *one = check_get_text(account_of(pair->a), "account.when_changed", NULL);
-    const char *other = check_get_text(account_of(pair->b), "account.when_changed", NULL);
     int64_t ours, theirs;
     if (dn_of(pair->a) == NULL || dn_of(pair->b) == NULL) {
         match_say(scan, match, "%s does not have the object at all",
             controller_of(dn_of(pair->a) == NULL ? pair->a : pair->b));
         return;
     }
-    if (one == NULL || other == NULL || !rfc3339_parse(one, &ours) ||
-        !rfc3339_parse(other, &theirs) || ours == theirs)
+    if (!stamp_of(scan->survey, pair->a, &ours) || !stamp_of(scan->survey, pair->b, &theirs) ||
+        ours == theirs)
         return;
-    match_say(scan, match, "%s is behind", controller_of(ours < theirs ? pair->a : pair->b));
+    match_say(scan, match, "%s is behind %s", controller_of(ours < theirs ? pair->a : pair->b),
+        controller_of(ours < theirs ? pair->b : pair->a));
 }
 
 static void tell_pair(struct scan *scan, const struct pair *pair)

@@ -186,8 +186,20 @@ static const struct check *proof(const struct survey *survey)
     return NULL;
 }
 
+/* Where the account may not log on now or here at all, the form's name is not to blame. */
+static bool is_restricted(const struct scan *scan)
+{
+    for (const struct match *at = scan->matches; at != NULL; at = at->next) {
+        if (strcmp(at->rule->id, "A08") == 0 || strcmp(at->rule->id, "A09") == 0)
+            return true;
+    }
+    return false;
+}
+
 static void when_logon_format(struct scan *scan)
 {
+    if (is_restricted(scan))
+        return;
     for (const struct chain *chain = scan->survey->chains; chain != NULL; chain = chain->next) {
         const struct check *cell = chain_cell(chain, LAYER_AUTH);
         const struct check *proved = proof(scan->survey);

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "report/rule_directory.h"
+
 /* ---- T01 ---- */
 
 static bool timed_out(const struct chain *chain)
@@ -104,7 +106,7 @@ static void when_reset(struct scan *scan)
 {
     for (const struct chain *chain = scan->survey->chains; chain != NULL; chain = chain->next) {
         const struct check *tls = chain_cell(chain, LAYER_TLS);
-        if (!is_reset(tls))
+        if (!is_reset(tls) || is_without_certificate(scan->survey, chain))
             continue;
         struct match *match = scan_matchf(
             scan, "TLS to %s on port %u", chain->endpoint.host, (unsigned)chain->endpoint.port);

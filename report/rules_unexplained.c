@@ -1,5 +1,115 @@
 #include "report/rules.h"
 
+#include <string.h>
+
+#include "report/profile.h"
+
+/* The cause speaks of the account, not of the service that reported it. */
+static bool is_of_account(enum cause cause)
+{
+    switch ((int)cause) {
+    case CAUSE_PASSWORD_WRONG:
+    case CAUSE_PASSWORD_EXPIRED:
+    case CAUSE_PASSWORD_MUST_CHANGE:
+    case CAUSE_ACCOUNT_UNKNOWN:
+    case CAUSE_ACCOUNT_REVOKED:
+    case CAUSE_ACCOUNT_DISABLED:
+    case CAUSE_ACCOUNT_LOCKED:
+    case CAUSE_ACCOUNT_EXPIRED:
+    case CAUSE_LOGON_HOURS:
+    case CAUSE_LOGON_WORKSTATION:
+        return true;
+    default:
+        return false;
+    }
+}
+
+static bool any_logon_succeeded(const struct survey *survey)
+{
+    for (const struct chain *chain = survey->chains; chain != NULL; chain = chain->next) {
+        if (check_is_good(chain_cell(chain, LAYER_AUTH)))
+            return true;
+    }
+    return false;
+}
+
+/* The part of the world that a failure of this layer points at. */
+static const char *suspect(struct scan *scan, const struct chain *chain, const struct check *check)
+{
+    struct arena *arena = scan->arena;
+    const struct survey *survey = scan->survey;
+    const struct endpoint *endpoint = &chain->endpoint;
+    switch (check->layer) {
+    case LAYER_DNS:
+        return arena_printf(
+            arena, "%s %s", endpoint->service == SERVICE_DNS ? "resolver" : "name", endpoint->host);
+    case LAYER_TCP:
+    case LAYER_TLS:
+        return arena_printf(arena, "%s:%u", endpoint->host, (unsigned)endpoint->port);
+    case LAYER_MAILBOX:
+        return arena_printf(
+            arena, "mailbox %s", check->subject != NULL ? check->subject : survey->target.address);
+    case LAYER_AUTH:
+        if (is_of_account(check->fault.cause) ||
+            (check->fault.cause == CAUSE_LOGON_REFUSED && !any_logon_succeeded(survey)))
+            return arena_printf(arena, "account %s", survey->target.account);
+        break;
+    case LAYER_HTTP:
+    case LAYER_PROTOCOL:
+    case LAYER_COUNT:
+        break;
+    }
+    return arena_printf(arena, "%s at %s", service_title(endpoint->service),
+        endpoint->subject != NULL ? endpoint->subject : endpoint->host);
+}
+
+static const struct rule *heading(enum layer layer)
+{
+    static const char *const ids[LAYER_COUNT] = {
+        [LAYER_DNS] = "X-DNS",
+        [LAYER_TCP] = "X-TCP",
+        [LAYER_TLS] = "X-TLS",
+        [LAYER_HTTP] = "X-HTTP",
+        [LAYER_AUTH] = "X-AUTH",
+        [LAYER_PROTOCOL] = "X-PROTOCOL",
+        [LAYER_MAILBOX] = "X-MAILBOX",
+    };
+    return rule_find(ids[layer]);
+}
+
+/* What the directory has of a further mailbox that does not open. */
+static void tell_recipient(struct scan *scan, struct match *match, const char *mailbox)
+{
+    for (const struct chain *chain = scan->survey->chains; chain != NULL; chain = chain->next) {
+        for (const struct check *at = chain->checks; at != NULL; at = at->next) {
+            if (strcmp(at->probe, "ldap.other") == 0 && at->subject != NULL && check_is_good(at) &&
+                strcmp(at->subject, mailbox) == 0)
+                match_tell(scan, match, "", chain, at);
+        }
+    }
+}
+
+void report_unexplained(struct scan *scan, const struct chain *chain, const struct check *check)
+{
+    const char *component = "this host";
+    const char *about = "";
+    if (check->outcome == OUTCOME_ERROR) {
+        scan->rule = rule_find(RULE_OWN_TROUBLE);
+    } else {
+        scan->rule = heading(check->layer);
+        component = about = suspect(scan, chain, check);
+    }
+    const char *key = arena_printf(
+        scan->arena, "%s %s %s", cause_str(check->fault.cause), outcome_str(check->outcome), about);
+    /* of a further mailbox the directory and EWS say the same in different words */
+    bool other =
+        check->subject != NULL && check->layer == LAYER_MAILBOX && check->outcome != OUTCOME_ERROR;
+    struct match *match = scan_match(scan, other ? about : key, component);
+    match_cite(scan, match, chain, check);
+    if (other)
+        tell_recipient(scan, match, check->subject);
+}
+
 /* Headings for what no rule explains: honest, by layer. diagnose.c fills them; severity follows
  * what the profile needs. */
 

@@ -10,7 +10,8 @@
 /* 2013 CU2: what vendors of MAPI/CDO programs ask for at least. */
 static const struct build oldest_usable = {15, 0, 712, 24};
 
-enum { SERVERS_MAX = 64, ROLE_EDGE = 64 };
+/* 200 objects of servers are read; the wire shows the front ends besides. */
+enum { SERVERS_MAX = 256, ROLE_EDGE = 64 };
 
 /* One server as one witness shows it. */
 struct server {

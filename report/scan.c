@@ -269,6 +269,15 @@ static const char *host_of(const struct scan *scan, const struct match *match)
     return slash != NULL ? slash + 1 : endpoint->host;
 }
 
+/* Of a further mailbox, where it is about one. */
+static const char *address_of(const struct scan *scan, const struct match *match)
+{
+    const struct check *check = match->checks[0];
+    bool other = check->layer == LAYER_MAILBOX && check->subject != NULL &&
+                 match_names(match, check->subject);
+    return other ? check->subject : scan->survey->target.address;
+}
+
 static const char *placeholder_value(
     struct scan *scan, const struct match *match, const char *name, size_t length)
 {
@@ -278,7 +287,7 @@ static const char *placeholder_value(
     } values[] = {
         {"account", target->account},
         {"user", user_name(scan)},
-        {"address", target->address},
+        {"address", address_of(scan, match)},
         {"domain", target->domain},
         {"host", host_of(scan, match)},
     };

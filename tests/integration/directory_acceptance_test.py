@@ -76,10 +76,10 @@ FAULTS = {
     "D10": (set(), "MAPI"), "D10-ews": ({"ews"}, "EWS"), "D10-owa": ({"owa"}, "OWA"), "D11": (set(), "2024-03-11"),
     "D12": (set(), ""), "D12-ews": ({"ews"}, ""), "D13": (DIRECTORY, "dc2.contoso.test"), "U07": ({"autodiscover"}, "OLDEX"),
     "U08": (set(), "Branch"), "V01": (set(), "15.0.620"), "V02": (set(), "2016"), "V06": (set(), "2019"),
-    "N11": (set(), "UDP"),
+    "N11": (set(), "UDP"), "D14": ({"ldap", "gc"}, "636"),
     "V07": (set(), "Basic"), "V07-wire": (set(), "Basic"), "C04": (set(), "onmicrosoft"),
 }
-INFO = {"D02", "C04", "N11"}
+INFO = {"D02", "C04", "N11", "D14"}
 FAIL = {"N06", "A08", "D05", "D07", "D08", "D10", "D11"}
 REFUSED = {"A08": 1, "A09": 1}  # of a run
 

@@ -177,6 +177,15 @@ def no_password_changes(lab):
     same(kdc_answers(lab), [2, 1])
 
 
+@proof("D14")
+def no_certificate(lab):
+    for port in LDAP_PORTS:
+        word = "Connection refused" if port in (636, 3269) else "connected"
+        same((port, connect(DC2, port)[0], connect(DC, port)[0]), (port, word, "connected"))
+        if word == "connected":
+            same((port, search(lab, DC2, port, "-b", "", "-s", "base", "dn")[0]), (port, 0))
+
+
 def large(lab):
     """Numbers, links in both directions, and that searches use the indexes."""
     for filter_, wanted in (("(&(mail=user*)(homeMDB=*))", 20000), ("(sAMAccountName=team*)", 500)):

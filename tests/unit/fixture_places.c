@@ -145,7 +145,7 @@ static void forget_site(struct survey *survey)
 {
     check_text(fixture_check(survey, LDAP, "ldap.rootdse"), "ldap.client_site", "Berlin");
     add_scp(survey, "EX1", "autodiscover.contoso.test", "Bonn", false);
-    add_scp(survey, "EX2", "autodiscover.contoso.test", NULL, false);
+    add_scp(survey, "EX2", "autodiscover.contoso.test", "Hamburg", false);
 }
 
 /* ---- builds ---- */
@@ -215,6 +215,13 @@ static void close_kerberos_udp(struct survey *survey)
     check_settle(check, OUTCOME_WARN, "the KDC by UDP is silent");
 }
 
+static void close_ldaps(struct survey *survey)
+{
+    const struct chain *chain =
+        fixture_controller(survey, SERVICE_LDAP, "dc1.contoso.test", "127.0.0.10");
+    fixture_fail(survey, chain->id, "tcp.connect", CAUSE_REFUSED, "refused");
+}
+
 static const struct {
     const char *id;
     void (*apply)(struct survey *survey);
@@ -222,6 +229,7 @@ static const struct {
     {"N02", split_zone},
     {"N10", silence_controller},
     {"N11", close_kerberos_udp},
+    {"D14", close_ldaps},
     {"N06", drop_site_gc},
     {"N07", alias_name},
     {"N09", name_inside},

@@ -77,8 +77,12 @@ static void test_owners(void **state)
         /* the primary address, whatever its case and its rank there */
         {{"CN=b", {{"proxyAddresses", "smtp:SVC@a.test"}}}, "svc@a.test", OUTCOME_FAIL,
             "smtp:svc@a.test | CN=svc | CN=b"},
-        {{"CN=b", {{"mail", "svc@a.test"}}}, "svc@a.test", OUTCOME_FAIL,
-            "smtp:svc@a.test | CN=svc | CN=b"},
+        /* mail counts where the object is a recipient */
+        {{"CN=b", {{"mail", "svc@a.test"}}}, "svc@a.test", OUTCOME_PASS, ""},
+        {{"CN=b", {{"mail", "svc@a.test"}, {"proxyAddresses", "sip:b"}}}, "svc@a.test",
+            OUTCOME_FAIL, "smtp:svc@a.test | CN=svc | CN=b"},
+        {{"CN=b", {{"mail", "svc@a.test"}, {"legacyExchangeDN", "/o=A/cn=b"}}}, "svc@a.test",
+            OUTCOME_FAIL, "smtp:svc@a.test | CN=svc | CN=b"},
         /* an alias: it bites whoever uses it */
         {{"CN=b", {{"proxyAddresses", "smtp:alias@a.test"}}}, "svc@a.test", OUTCOME_WARN,
             "smtp:alias@a.test | CN=svc | CN=b"},

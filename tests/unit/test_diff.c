@@ -114,11 +114,47 @@ static void test_rows_and_facts(void **state)
     survey_done(&other);
 }
 
+/* Another KDC was asked for the same ticket: the same row, whatever its id. */
+static void test_other_kdc(void **state)
+{
+    (void)state;
+    for (int fails = 0; fails < 2; fails++) {
+        struct survey one, other;
+        struct text_buffer out = {0};
+        fixture_healthy(&one);
+        fixture_healthy(&other);
+        if (fails == 1)
+            fixture_break(&other, "A16");
+        for (struct chain *chain = other.chains; chain != NULL; chain = chain->next) {
+            if (chain->endpoint.service != SERVICE_KERBEROS || chain->endpoint.subject == NULL)
+                continue;
+            chain->endpoint.host = "dc2.contoso.test";
+            chain->id = arena_printf(
+                &other.arena, "kerberos/dc2.contoso.test:88/%s", chain->endpoint.subject);
+            for (struct check *at = chain->checks; at != NULL; at = at->next)
+                at->id = arena_printf(&other.arena, "%s/%s", chain->id, at->probe);
+        }
+        survey_diagnose(&one);
+        survey_diagnose(&other);
+        assert_int_equal(survey_diff(&one, &other, &style, &out), fails == 1);
+        assert_null(strstr(buffer_text(&out), "a new row"));
+        assert_null(strstr(buffer_text(&out), "the row is gone"));
+        if (fails == 0)
+            assert_string_equal(buffer_text(&out), "nothing changed\n");
+        else
+            assert_non_null(strstr(buffer_text(&out), "kerberos.ticket: ok -> FAIL"));
+        buffer_done(&out);
+        survey_done(&one);
+        survey_done(&other);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_diff),
         cmocka_unit_test(test_rows_and_facts),
+        cmocka_unit_test(test_other_kdc),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

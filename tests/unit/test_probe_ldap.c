@@ -218,6 +218,21 @@ static void test_mailbox(void **state)
     }
 }
 
+/* --auth basic: nothing of what LDAP takes is left, and that is no failure. */
+static void test_nothing_to_bind_with(void **state)
+{
+    (void)state;
+    static const struct settings settings = {.auth = AUTH_BASIC};
+    struct session session = {.settings = &settings,
+        .endpoint = {.service = SERVICE_LDAP, .host = "dc1.contoso.test", .port = 636}};
+    struct check *check = check_for(&probe_ldap_bind);
+    probe_ldap_bind.run(&session, check);
+    assert_int_equal(check->outcome, OUTCOME_SKIPPED);
+    assert_string_equal(check->summary, "--auth leaves nothing to bind with");
+    assert_true(check->halts);
+    check_free(check);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -226,6 +241,7 @@ int main(void)
         cmocka_unit_test(test_account),
         cmocka_unit_test(test_no_or_many_accounts),
         cmocka_unit_test(test_mailbox),
+        cmocka_unit_test(test_nothing_to_bind_with),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -123,6 +123,37 @@ static void test_concerns(void **state)
     }
 }
 
+/* Of a further mailbox most of that is its owner's matter: said, and no warning. */
+static void test_other_concerns(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *pair[2];
+        enum outcome outcome;
+        const char *words;
+    } table[] = {
+        {{"msExchHideFromAddressLists", "TRUE"}, OUTCOME_PASS,
+            "svc is a UserMailbox in DB,1; it is hidden from the address lists"},
+        {{"msExchEwsEnabled", "0"}, OUTCOME_PASS, "switched off for it: EWS"},
+        {{"msExchMailboxMoveStatus", "2"}, OUTCOME_WARN, "it is being moved"},
+        {{"cn", "svc"}, OUTCOME_PASS, "svc is a UserMailbox in DB,1"},
+    };
+    for (size_t i = 0; i < COUNT(table); i++) {
+        const char *const pairs[][2] = {{table[i].pair[0], table[i].pair[1]}, {NULL, NULL}};
+        struct account_entry made;
+        entry_fill(&made, DN, pairs);
+        for (size_t k = 0; healthy[k][0] != NULL; k++)
+            entry_add(&made, healthy[k][0], healthy[k][1]);
+        const struct directory_result found = {.entries = &made.entry, .count = 1};
+        struct check *check = check_for(&probe_ldap_other);
+        check->subject = "svc@contoso.test";
+        judge_recipient(&found, check->subject, REPLMETA_PROTOCOL_SETTINGS, check);
+        assert_int_equal(check->outcome, table[i].outcome);
+        assert_non_null(strstr(check->summary, table[i].words));
+        check_free(check);
+    }
+}
+
 static void test_no_mailbox(void **state)
 {
     (void)state;
@@ -218,6 +249,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_healthy),
         cmocka_unit_test(test_concerns),
+        cmocka_unit_test(test_other_concerns),
         cmocka_unit_test(test_no_mailbox),
         cmocka_unit_test(test_no_address_list),
         cmocka_unit_test(test_protocols_changed),

@@ -71,6 +71,7 @@ static const struct {
     {"D12", STATUS_DEGRADED, 1, SEVERITY_WARN, LAYER_MAILBOX, "mailbox svc@contoso.test"},
     {"D13", STATUS_DEGRADED, 1, SEVERITY_WARN, LAYER_PROTOCOL,
         "account's object on dc1.contoso.test, dc2.contoso.test"},
+    {"D14", STATUS_OK, 1, SEVERITY_INFO, LAYER_TLS, "domain controller dc1.contoso.test"},
     {"D04", STATUS_BROKEN, 1, SEVERITY_FAIL, LAYER_MAILBOX, "mailbox svc@contoso.test"},
     {"D06", STATUS_BROKEN, 1, SEVERITY_FAIL, LAYER_MAILBOX, "mailbox svc@contoso.test"},
     {"N02", STATUS_DEGRADED, 1, SEVERITY_WARN, LAYER_DNS, "name mail.contoso.test"},
@@ -199,6 +200,8 @@ static void test_profiles(void **state)
         {"D11", PROFILE_OUTLOOK, STATUS_BROKEN},
         {"D11", PROFILE_OWA_USER, STATUS_DEGRADED},
         {"D13", PROFILE_MAPI_CDO, STATUS_DEGRADED},
+        {"D14", PROFILE_MAPI_CDO, STATUS_OK},
+        {"D14", PROFILE_ALL, STATUS_OK},
     };
     for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
         struct survey survey;
@@ -379,6 +382,24 @@ static void test_stale_only_address(void **state)
     survey_done(&survey);
 }
 
+/* Two warnings that together leave nothing of EWS: one of them is the failure. */
+static void test_broken_has_a_failure(void **state)
+{
+    (void)state;
+    struct survey survey;
+    fixture_healthy(&survey);
+    fixture_break(&survey, "N04"); /* the one node is dead, */
+    fixture_fail(&survey, "ews/mail.contoso.test/127.0.0.20:443", "ews.folders", CAUSE_SOAP_FAULT,
+        "ErrorMailboxMoveInProgress"); /* the other does not open it */
+    survey_diagnose(&survey);
+    assert_int_equal(survey.verdict.status, STATUS_BROKEN);
+    assert_int_equal(count(&survey), 2);
+    assert_int_equal(survey.findings->severity, SEVERITY_FAIL);
+    assert_int_equal(survey.findings->next->severity, SEVERITY_WARN);
+    assert_ptr_equal(survey.verdict.breaks_at, survey.findings);
+    survey_done(&survey);
+}
+
 /* Refusals that give no reason follow from the account, each disagreement of the account alone does
  * not. */
 static void test_rule_table(void **state)
@@ -409,6 +430,7 @@ int main(void)
         cmocka_unit_test(test_data_codes),
         cmocka_unit_test(test_stale_address),
         cmocka_unit_test(test_stale_only_address),
+        cmocka_unit_test(test_broken_has_a_failure),
         cmocka_unit_test(test_rule_table),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

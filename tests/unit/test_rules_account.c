@@ -1,6 +1,6 @@
 /*
- * The rules about the account and its tickets: what each must not be mistaken for, and what it says
- * besides.
+ * The rules about the account, its tickets and further mailboxes: what each must not be mistaken
+ * for, and what it says besides.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -247,6 +247,195 @@ static void test_etypes(void **state)
     expect_not(&survey, "A19");
 }
 
+/* The form's refusal follows from where, or when, the account may log on. */
+static void test_restricted_form(void **state)
+{
+    (void)state;
+    static const char *const rules[] = {"A09", "A08"};
+    for (size_t i = 0; i < 2; i++) {
+        struct survey survey;
+        begin(&survey, rules[i]);
+        struct fault fault;
+        struct check *logon = fixture_check(&survey, OWA, "owa.logon");
+        fault_set(&fault, CAUSE_LOGON_REFUSED, ORIGIN_HTTP, 0, "reason 2");
+        check_fail(logon, &fault);
+        check_int(logon, "owa.reason", 2);
+        survey_diagnose(&survey);
+        assert_int_equal(count(&survey), 1);
+        assert_string_equal(survey.findings->rule, rules[i]);
+        survey_done(&survey);
+    }
+}
+
+/* ---- further mailboxes ---- */
+
+static struct check *add_other(struct survey *survey)
+{
+    struct chain *chain = survey_find_chain(survey, LDAP);
+    struct check *other =
+        check_new(chain->id, "ldap.other", "t", LAYER_MAILBOX, "bob@contoso.test", NULL);
+    check_settle(other, OUTCOME_PASS, "bob is a SharedMailbox in DB1");
+    check_bool(other, "recipient.hidden", false);
+    check_int(other, "recipient.address_lists", 2);
+    chain_append(chain, other);
+    return other;
+}
+
+/* One finding for what the directory and EWS say of one mailbox. */
+static void test_others(void **state)
+{
+    (void)state;
+    static const struct {
+        bool hidden, listed;
+        const char *off;
+        enum cause cause; /* of the directory's refusal */
+        bool refused;     /* EWS does not open it */
+        enum profile profile;
+        const char *rule; /* NULL: nothing is found */
+        enum severity severity;
+    } table[] = {
+        {true, false, NULL, CAUSE_NONE, false, PROFILE_MAPI_CDO, "D06", SEVERITY_WARN},
+        {true, false, NULL, CAUSE_NONE, false, PROFILE_OUTLOOK, "D06", SEVERITY_WARN},
+        {true, false, NULL, CAUSE_NONE, false, PROFILE_EWS_APP, NULL, SEVERITY_WARN},
+        {true, false, NULL, CAUSE_NONE, false, PROFILE_ALL, NULL, SEVERITY_WARN},
+        {true, false, NULL, CAUSE_NONE, true, PROFILE_MAPI_CDO, "X-MAILBOX", SEVERITY_WARN},
+        {false, false, NULL, CAUSE_NONE, true, PROFILE_OUTLOOK, "X-MAILBOX", SEVERITY_FAIL},
+        {false, false, NULL, CAUSE_NONE, false, PROFILE_MAPI_CDO, "D07", SEVERITY_WARN},
+        {false, false, NULL, CAUSE_NONE, false, PROFILE_OWA_USER, NULL, SEVERITY_WARN},
+        {false, true, NULL, CAUSE_NONE, false, PROFILE_MAPI_CDO, NULL, SEVERITY_WARN},
+        {false, true, "MAPI", CAUSE_NONE, false, PROFILE_MAPI_CDO, "D10", SEVERITY_WARN},
+        {false, true, "MAPI", CAUSE_NONE, false, PROFILE_EWS_APP, NULL, SEVERITY_WARN},
+        {false, true, "EWS", CAUSE_NONE, false, PROFILE_EWS_APP, "D10", SEVERITY_WARN},
+        {false, true, "EWS", CAUSE_NONE, true, PROFILE_EWS_APP, "D10", SEVERITY_FAIL},
+        {false, true, NULL, CAUSE_NO_MAILBOX, true, PROFILE_EWS_APP, "D04", SEVERITY_FAIL},
+        {true, false, "EWS", CAUSE_NO_MAILBOX, true, PROFILE_EWS_APP, "D04", SEVERITY_FAIL},
+        {false, true, NULL, CAUSE_NO_OBJECT, true, PROFILE_EWS_APP, "X-MAILBOX", SEVERITY_FAIL},
+        {false, true, NULL, CAUSE_AMBIGUOUS, false, PROFILE_EWS_APP, "D08", SEVERITY_WARN},
+        {false, true, NULL, CAUSE_NONE, true, PROFILE_EWS_APP, "X-MAILBOX", SEVERITY_FAIL},
+    };
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+        struct survey survey;
+        struct fault fault;
+        begin(&survey, table[i].refused ? "X-MAILBOX" : NULL);
+        survey.target.profile = table[i].profile;
+        struct check *other = add_other(&survey);
+        check_bool(other, "recipient.hidden", table[i].hidden);
+        check_int(other, "recipient.address_lists", table[i].listed ? 2 : 0);
+        if (table[i].off != NULL)
+            check_add(other, "recipient.protocols_off", table[i].off);
+        fault_set(&fault, table[i].cause, ORIGIN_LDAP, 0, "it is not there");
+        if (table[i].cause != CAUSE_NONE)
+            check_fail(other, &fault);
+        survey_diagnose(&survey);
+        assert_whole(&survey);
+        if (count(&survey) != (table[i].rule != NULL ? 1 : 0))
+            fail_msg("case %zu: %d findings, %s", i, count(&survey), survey.verdict.summary);
+        if (table[i].rule != NULL) {
+            assert_string_equal(survey.findings->rule, table[i].rule);
+            assert_int_equal(survey.findings->severity, table[i].severity);
+            assert_non_null(strstr(survey.findings->component, "bob@contoso.test"));
+        }
+        survey_done(&survey);
+    }
+}
+
+/* What is to be done is to be done to that one. */
+static void test_words_of_others(void **state)
+{
+    (void)state;
+    struct survey survey;
+    begin(&survey, NULL);
+    survey.target.profile = PROFILE_MAPI_CDO;
+    check_bool(add_other(&survey), "recipient.hidden", true);
+    survey_diagnose(&survey);
+    assert_non_null(strstr(survey.findings->fix[0], "-Identity bob@contoso.test"));
+    survey_done(&survey);
+    /* it does not open: what the directory has of it is told with that */
+    begin(&survey, "X-MAILBOX");
+    add_other(&survey);
+    expect_says(&survey, "X-MAILBOX", "bob is a SharedMailbox in DB1");
+}
+
+/* ---- the account's object ---- */
+
+/* What has no mailbox has nothing switched off. */
+static void test_no_mailbox_no_switches(void **state)
+{
+    (void)state;
+    struct survey survey;
+    struct fault fault;
+    begin(&survey, "D04");
+    struct check *recipient = fixture_extra(&survey, LDAP, "ldap.recipient", LAYER_MAILBOX);
+    check_add(recipient, "recipient.protocols_off", "EWS");
+    fault_set(&fault, CAUSE_NO_MAILBOX, ORIGIN_LDAP, 0, "no mailbox");
+    check_fail(recipient, &fault);
+    survey_diagnose(&survey);
+    assert_int_equal(count(&survey), 1);
+    assert_string_equal(survey.findings->rule, "D04");
+    survey_done(&survey);
+}
+
+/* Groups have names of their own in each language. */
+static void test_german_groups(void **state)
+{
+    (void)state;
+    static const char german[] = "svc > PBX > Dom\xc3\xa4nen-Admins";
+    static const char *const groups[] = {"Administrators (RID 544)", "Domain Admins (RID 512)"};
+    static const struct {
+        const char *paths[2];
+        const char *says; /* NULL: no way in is told */
+    } table[] = {
+        {{"svc > Administratoren", german}, german},
+        {{german, NULL}, german},
+        {{"svc > PBX > Administrators", NULL}, NULL},
+        {{"svc > PBX > Domain Admins", NULL}, "svc > PBX > Domain Admins"},
+    };
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+        struct survey survey;
+        begin(&survey, NULL);
+        struct check *check = fixture_extra(&survey, LDAP, "ldap.groups", LAYER_PROTOCOL);
+        check_list(check, "groups.privileged", groups, 2);
+        for (size_t k = 0; k < 2 && table[i].paths[k] != NULL; k++)
+            check_add(check, "groups.path", table[i].paths[k]);
+        survey_diagnose(&survey);
+        const struct finding *finding = find(&survey, "D09");
+        assert_int_equal(says(finding, "the way in: "), table[i].says != NULL);
+        if (table[i].says != NULL)
+            assert_true(says(finding, table[i].says));
+        assert_false(says(finding, "Administratoren"));
+        survey_done(&survey);
+    }
+}
+
+/* Who is behind is said once for two controllers, and not where one contradicts itself. */
+static void test_who_is_behind(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *stamp; /* of dc2's second row */
+        size_t sentences;
+    } table[] = {{"2026-11-20T08:00:00Z", 1}, {"2026-11-22T12:00:00Z", 0}, {NULL, 1}};
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+        struct survey survey;
+        begin(&survey, "D13");
+        const char *const rows[] = {
+            GC, fixture_controller(&survey, SERVICE_GC, "dc2.contoso.test", "127.0.0.11")->id};
+        for (size_t k = 0; k < 2; k++) {
+            struct check *account = fixture_check(&survey, rows[k], "ldap.account");
+            check_text(account, "account.fingerprint", k == 0 ? "cc33" : "dd44");
+            check_text(
+                account, "account.when_changed", k == 0 ? "2026-11-22T11:00:00Z" : table[i].stamp);
+        }
+        survey_diagnose(&survey);
+        assert_int_equal(count(&survey), 1);
+        size_t sentences = 0;
+        for (size_t k = 0; k < survey.findings->evidence_count; k++)
+            sentences += strstr(survey.findings->evidence[k], " is behind ") != NULL;
+        assert_int_equal(sentences, table[i].sentences);
+        survey_done(&survey);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -258,6 +447,12 @@ int main(void)
         cmocka_unit_test(test_refused_tickets),
         cmocka_unit_test(test_owners),
         cmocka_unit_test(test_etypes),
+        cmocka_unit_test(test_restricted_form),
+        cmocka_unit_test(test_others),
+        cmocka_unit_test(test_words_of_others),
+        cmocka_unit_test(test_no_mailbox_no_switches),
+        cmocka_unit_test(test_german_groups),
+        cmocka_unit_test(test_who_is_behind),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -323,10 +323,31 @@ static void test_cloud_mailboxes(void **state)
     survey_done(&survey);
 }
 
+/* As many as are read: the old one among them is not overlooked. */
+static void test_many_servers(void **state)
+{
+    (void)state;
+    enum { MANY_SERVERS = 200 };
+    struct survey survey;
+    fixture_healthy(&survey);
+    for (int i = 0; i < MANY_SERVERS; i++) {
+        const char *name = arena_printf(&survey.arena, "MBX%03d", i);
+        struct check *server = fixture_object(&survey, "ldap.server", name);
+        check_text(server, "server.name", name);
+        check_text(server, "server.build", i == MANY_SERVERS - 1 ? "15.0.620.29" : "15.2.2562.37");
+        check_int(server, "server.roles", 16439);
+    }
+    survey_diagnose(&survey);
+    assert_non_null(find(&survey, "V01"));
+    assert_string_equal(find(&survey, "V01")->component, "Exchange server MBX199");
+    survey_done(&survey);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_builds),
+        cmocka_unit_test(test_many_servers),
         cmocka_unit_test(test_failed_build),
         cmocka_unit_test(test_back_end),
         cmocka_unit_test(test_schemes),

@@ -157,8 +157,8 @@ static void test_gc_left(void **state)
         fixture_fail(
             &survey, port == 3268 ? GC : chain->id, "tcp.connect", CAUSE_REFUSED, "refused");
         survey_diagnose(&survey);
-        assert_string_equal(survey.findings->rule, port == 3268 ? "N06" : "X-TCP");
-        assert_int_equal(survey.findings->severity, SEVERITY_WARN);
+        assert_string_equal(survey.findings->rule, port == 3268 ? "N06" : "D14");
+        assert_int_equal(survey.findings->severity, port == 3268 ? SEVERITY_WARN : SEVERITY_INFO);
         survey_done(&survey);
     }
 }
@@ -363,6 +363,30 @@ static void test_scp_neighbours(void **state)
     survey_done(&survey);
 }
 
+/* The SCP names what is missing for everybody: it follows from N01, unless its server is gone. */
+static void test_scp_of_missing_name(void **state)
+{
+    (void)state;
+    for (int known = 0; known < 2; known++) {
+        struct survey survey;
+        begin(&survey, "N01");
+        survey_find_chain(&survey, AUTODISCOVER)->endpoint.sources |= 1u << SOURCE_SCP;
+        struct check *scp = fixture_object(&survey, "ldap.scp", "EX1");
+        check_text(scp, "scp.host", "Autodiscover.contoso.test");
+        check_bool(scp, "scp.known_server", known == 1);
+        survey_diagnose(&survey);
+        assert_int_equal(count(&survey), 2);
+        assert_string_equal(survey.findings->rule, "N01");
+        const struct finding *stale = find(&survey, "U07");
+        assert_non_null(stale);
+        if (known == 1)
+            assert_string_equal(stale->caused_by, "N01");
+        else
+            assert_null(stale->caused_by);
+        survey_done(&survey);
+    }
+}
+
 static void test_other_site(void **state)
 {
     (void)state;
@@ -374,10 +398,16 @@ static void test_other_site(void **state)
     /* none is for a site in particular: all are for everybody */
     begin(&survey, "U08");
     check_list(scp_of(&survey, "EX1"), "scp.sites", NULL, 0);
+    check_list(scp_of(&survey, "EX2"), "scp.sites", NULL, 0);
+    expect_now(&survey, "U08", false);
+    /* one of them is: it is for us, too */
+    begin(&survey, "U08");
+    check_list(scp_of(&survey, "EX2"), "scp.sites", NULL, 0);
     expect_now(&survey, "U08", false);
     /* another forest's is nobody's here */
     begin(&survey, "U08");
     check_bool(scp_of(&survey, "EX1"), "scp.pointer", true);
+    check_bool(scp_of(&survey, "EX2"), "scp.pointer", true);
     expect_now(&survey, "U08", false);
     /* our site is not known: nobody compared */
     begin(&survey, "U08");
@@ -404,6 +434,7 @@ int main(void)
         cmocka_unit_test(test_only_url),
         cmocka_unit_test(test_stale_scp),
         cmocka_unit_test(test_scp_neighbours),
+        cmocka_unit_test(test_scp_of_missing_name),
         cmocka_unit_test(test_other_site),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,6 @@
 /*
- * Two answers for one name, and aliases: what the rules about them must not be mistaken for.
+ * Two answers for one name, aliases, and what controllers do not serve: what the rules about them
+ * must not be mistaken for.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -15,6 +16,7 @@
 #define EWS2         "ews/mail.contoso.test/127.0.0.21:443"
 #define OWA          "owa/mail.contoso.test/127.0.0.20:443"
 #define OWA2         "owa/mail.contoso.test/127.0.0.21:443"
+#define LDAP         "ldap/dc1.contoso.test/127.0.0.10:389"
 #define GC           "gc/dc1.contoso.test/127.0.0.10:3268"
 #define KDC          "kerberos/dc1.contoso.test/127.0.0.10:88"
 #define SPN          KDC "/HTTP/mail.contoso.test"
@@ -272,6 +274,113 @@ static void test_alias_ticket(void **state)
     survey_done(&survey);
 }
 
+/* ---- controllers ---- */
+
+/* --dc names a controller, and nothing says that it is one. */
+static void test_plain_controller(void **state)
+{
+    (void)state;
+    static const struct {
+        unsigned sources;
+        enum cause cause;
+        bool listed, ready, speaks;
+        const char *rule; /* NULL: nothing is found */
+    } table[] = {
+        {1u << SOURCE_USER, CAUSE_REFUSED, false, false, true, NULL},
+        {1u << SOURCE_USER, CAUSE_REFUSED, true, false, true, "N06"},
+        {1u << SOURCE_USER, CAUSE_REFUSED, false, true, true, "N06"},
+        {1u << SOURCE_USER, CAUSE_REFUSED, false, false, false, "X-TCP"}, /* it is off */
+        {1u << SOURCE_USER, CAUSE_TIMEOUT, false, false, true, "T01"},
+        {1u << SOURCE_USER | 1u << SOURCE_DNS, CAUSE_REFUSED, false, false, true, "N06"},
+        {1u << SOURCE_AD, CAUSE_REFUSED, false, false, true, "N06"},
+    };
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+        struct survey survey;
+        begin(&survey, NULL);
+        struct check *controllers = fixture_object(&survey, "ldap.controllers", NULL);
+        check_add(controllers, "dc.hosts", "dc1.contoso.test");
+        check_add(controllers, "dc.gcs", table[i].listed ? "DC1.contoso.test" : "dc2.contoso.test");
+        check_bool(fixture_check(&survey, LDAP, "ldap.rootdse"), "ldap.gc_ready", table[i].ready);
+        survey_find_chain(&survey, GC)->endpoint.sources = table[i].sources;
+        fixture_fail(&survey, GC, "tcp.connect", table[i].cause, "it fails");
+        if (!table[i].speaks)
+            fixture_fail(&survey, LDAP, "tcp.connect", CAUSE_REFUSED, "refused");
+        survey_reconcile(&survey);
+        bool excused = fixture_check(&survey, GC, "tcp.connect")->outcome == OUTCOME_SKIPPED;
+        assert_int_equal(excused, table[i].rule == NULL);
+        if (excused)
+            assert_int_equal(fixture_check(&survey, GC, "ldap.bind")->outcome, OUTCOME_SKIPPED);
+        survey_diagnose(&survey);
+        const char *first = survey.findings != NULL ? survey.findings->rule : NULL;
+        if (table[i].rule == NULL ? first != NULL : find(&survey, table[i].rule) == NULL)
+            fail_msg("case %zu: %s", i, survey.verdict.summary);
+        survey_done(&survey);
+    }
+}
+
+/* ---- D14 ---- */
+
+static void test_no_certificate(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *probe;
+        enum layer layer;
+        enum cause cause;
+        bool clear;       /* 389 of it speaks */
+        const char *rule; /* the first */
+    } table[] = {
+        {"tcp.connect", LAYER_TCP, CAUSE_REFUSED, true, "D14"},
+        {"tls.handshake", LAYER_TLS, CAUSE_RESET, true, "D14"}, /* what Windows does; not T02 */
+        {"tls.handshake", LAYER_TLS, CAUSE_CLOSED, true, "D14"},
+        {"tls.handshake", LAYER_TLS, CAUSE_NOT_TLS, true, "D14"},
+        {"tls.handshake", LAYER_TLS, CAUSE_CERT_EXPIRED, true, "S01"}, /* it has one */
+        {"tls.handshake", LAYER_TLS, CAUSE_TIMEOUT, true, "X-TLS"},
+        {"tls.handshake", LAYER_TLS, CAUSE_RESET, false, "T02"},
+        {"tcp.connect", LAYER_TCP, CAUSE_TIMEOUT, true, "T01"},
+    };
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+        struct survey survey;
+        begin(&survey, NULL);
+        const char *host = table[i].clear ? "dc1.contoso.test" : "dc9.contoso.test";
+        struct chain *chain = fixture_controller(&survey, SERVICE_LDAP, host, "127.0.0.10");
+        struct check *tls = check_new(chain->id, "tls.handshake", "t", LAYER_TLS, NULL, NULL);
+        check_settle(tls, OUTCOME_PASS, "TLSv1.3");
+        struct check *connect = fixture_check(&survey, chain->id, "tcp.connect");
+        tls->next = connect->next;
+        connect->next = tls;
+        fixture_fail(&survey, chain->id, table[i].probe, table[i].cause, "it fails");
+        survey_diagnose(&survey);
+        assert_whole(&survey);
+        assert_int_equal(count(&survey), 1);
+        assert_string_equal(survey.findings->rule, table[i].rule);
+        assert_int_equal(survey.findings->severity,
+            strcmp(table[i].rule, "D14") == 0 ? SEVERITY_INFO : SEVERITY_WARN);
+        survey_done(&survey);
+    }
+    /* StartTLS of it follows; what needs LDAPS breaks */
+    struct survey survey;
+    begin(&survey, "D14");
+    survey.target.profile = PROFILE_MAPI_CDO;
+    struct fault fault;
+    struct check *starttls = fixture_extra(&survey, LDAP, "ldap.starttls", LAYER_TLS);
+    fault_set(&fault, CAUSE_LDAP_RESULT, ORIGIN_LDAP, 52, "unavailable");
+    check_fail(starttls, &fault);
+    starttls->outcome = OUTCOME_WARN;
+    fixture_fail(&survey, LDAP, "ldap.bind", CAUSE_NONE, "");
+    for (struct check *at = fixture_check(&survey, LDAP, "ldap.bind"); at != NULL; at = at->next) {
+        if (at != starttls)
+            check_settle(at, OUTCOME_SKIPPED, "no bind in the clear without a Kerberos ticket");
+    }
+    survey_diagnose(&survey);
+    assert_int_equal(count(&survey), 1);
+    assert_string_equal(survey.verdict.breaks_at->rule, "D14");
+    fixture_break(&survey, "N01"); /* it is no less of a failure beside another one */
+    survey_diagnose(&survey);
+    assert_int_equal(find(&survey, "D14")->severity, SEVERITY_FAIL);
+    survey_done(&survey);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -281,6 +390,8 @@ int main(void)
         cmocka_unit_test(test_alias),
         cmocka_unit_test(test_alias_neighbours),
         cmocka_unit_test(test_alias_ticket),
+        cmocka_unit_test(test_plain_controller),
+        cmocka_unit_test(test_no_certificate),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -37,3 +37,9 @@ def kerberos_over_tcp_only(world):
 def no_password_changes(world):
     for controller in world.controllers:
         relay.install(controller, world.authority, tcp={464: "closed"}, udp={464: "closed"})
+
+
+@fault("D14", "the second controller has no certificate: 636 and 3269 are closed, 389 and 3268 work", controllers=2)
+def no_certificate(world):
+    """The first one keeps its own: the front end asks it over LDAPS."""
+    relay.install(world.controllers[1], world.authority, tcp=dict.fromkeys(LDAPS, "closed"))
