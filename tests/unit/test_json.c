@@ -184,63 +184,59 @@ static char *edited(const char *from, const char *to)
     return out.bytes;
 }
 
+static const struct {
+    const char *from, *to, *message;
+} refusals[] = {
+    {"exreach/1", "exreach/2", "schema: this is \"exreach/2\", only \"exreach/1\" can be read"},
+    {"\"schema\"", "\"x\"", "schema: a text was expected"},
+    {"\"version\": \"0.1.0\"", "\"version\": 7", "version: a text was expected"},
+    {"2026-11-22T12", "2026-13-22T12", "started: not a time as in RFC 3339"},
+    {"\"elapsed_ms\": 1234", "\"elapsed_ms\": -1", "elapsed_ms: -1 is not between 0 and"},
+    {"\"profile\": \"ews-app\"", "\"profile\": \"foo\"", "target.profile: unknown word \"foo\""},
+    {"\"left_out\": []", "\"left_out\": [\"foo\"]", "target.left_out: unknown word \"foo\""},
+    {"\"mailboxes\": []", "\"mailboxes\": [1]", "target.mailboxes[0]: a text was expected"},
+    {"\"service\": \"kerberos\"", "\"service\": \"foo\"", "rows[1].service: unknown word \"foo\""},
+    {"\"port\": 88", "\"port\": 65536", "rows[1].port: 65536 is not between 0 and 65535"},
+    {"\"outcome\": \"pass\"", "\"outcome\": \"foo\"",
+        "rows[0].cells.dns.outcome: unknown word \"foo\""},
+    {"\"candidate\": false", "\"candidate\": 1", "rows[0].candidate: true or false was expected"},
+    {"\"sources\": [\"dns\"]", "\"sources\": [\"foo\"]", "rows[0].sources: unknown word \"foo\""},
+    {"\"dns.rcode\": 0", "\"dns.rcode\": 0.5", "rows[1].cells.dns.facts.dns.rcode: a fact is"},
+    {"\"fault\": null", "\"fault\": []", "rows[0].cells.dns.fault: an object or null"},
+    {"\"fault\": null",
+        "\"fault\": {\"cause\": \"foo\", \"origin\": \"dns\", \"code\": 0, \"text\": \"\"}",
+        "rows[0].cells.dns.fault.cause: unknown word \"foo\""},
+    {"\"blocked_by\": null", "\"blocked_by\": \"x\"",
+        "rows[0].cells.dns.blocked_by: only a blocked check has it"},
+    {"\"outcome\": \"pass\"", "\"outcome\": \"blocked\"",
+        "rows[0].cells.dns.blocked_by: a blocked check names what blocks it"},
+    {"\"id\": \"kerberos/dc1.contoso.test/127.0.0.10:88\"",
+        "\"id\": \"dns/127.0.0.10/127.0.0.10:53\"", "is there twice"},
+    {"\"more\": []", "\"more\": [7]", "rows[0].more[0]: an object was expected"},
+    {"\"refused\": 0", "\"refused\": \"no\"", "logons.refused: an integer was expected"},
+    {"\"lookups\": []", "\"lookups\": [{}]", "lookups[0].name: a text was expected"},
+    {"\"proxy\": null", "\"proxy\": null, \"registry\": []",
+        "vantage.registry: an object was expected"},
+    {"\"proxy\": null", "\"proxy\": null, \"registry\": {\"a\": 0.5}",
+        "vantage.registry.a: a fact is"},
+    {"\"schema\": \"exreach/1\"", "\"schema\": \"exreach/1\", \"schema\": 1", "not JSON: line 2"},
+    {"svc@contoso.test", "\xff", "not JSON: line"},
+    {"svc@contoso.test", "\\u0000", "not JSON: line"},
+};
+
 static void test_refusals(void **state)
 {
     (void)state;
-    static const struct {
-        const char *from, *to, *message;
-    } table[] = {
-        {"exreach/1", "exreach/2", "schema: this is \"exreach/2\", only \"exreach/1\" can be read"},
-        {"\"schema\"", "\"x\"", "schema: a text was expected"},
-        {"\"version\": \"0.1.0\"", "\"version\": 7", "version: a text was expected"},
-        {"2026-11-22T12", "2026-13-22T12", "started: not a time as in RFC 3339"},
-        {"\"elapsed_ms\": 1234", "\"elapsed_ms\": -1", "elapsed_ms: -1 is not between 0 and"},
-        {"\"profile\": \"ews-app\"", "\"profile\": \"foo\"",
-            "target.profile: unknown word \"foo\""},
-        {"\"left_out\": []", "\"left_out\": [\"foo\"]", "target.left_out: unknown word \"foo\""},
-        {"\"mailboxes\": []", "\"mailboxes\": [1]", "target.mailboxes[0]: a text was expected"},
-        {"\"service\": \"kerberos\"", "\"service\": \"foo\"",
-            "rows[1].service: unknown word \"foo\""},
-        {"\"port\": 88", "\"port\": 65536", "rows[1].port: 65536 is not between 0 and 65535"},
-        {"\"outcome\": \"pass\"", "\"outcome\": \"foo\"",
-            "rows[0].cells.dns.outcome: unknown word \"foo\""},
-        {"\"candidate\": false", "\"candidate\": 1",
-            "rows[0].candidate: true or false was expected"},
-        {"\"sources\": [\"dns\"]", "\"sources\": [\"foo\"]",
-            "rows[0].sources: unknown word \"foo\""},
-        {"\"dns.rcode\": 0", "\"dns.rcode\": 0.5", "rows[1].cells.dns.facts.dns.rcode: a fact is"},
-        {"\"fault\": null", "\"fault\": []", "rows[0].cells.dns.fault: an object or null"},
-        {"\"fault\": null",
-            "\"fault\": {\"cause\": \"foo\", \"origin\": \"dns\", \"code\": 0, \"text\": \"\"}",
-            "rows[0].cells.dns.fault.cause: unknown word \"foo\""},
-        {"\"blocked_by\": null", "\"blocked_by\": \"x\"",
-            "rows[0].cells.dns.blocked_by: only a blocked check has it"},
-        {"\"outcome\": \"pass\"", "\"outcome\": \"blocked\"",
-            "rows[0].cells.dns.blocked_by: a blocked check names what blocks it"},
-        {"\"id\": \"kerberos/dc1.contoso.test/127.0.0.10:88\"",
-            "\"id\": \"dns/127.0.0.10/127.0.0.10:53\"", "is there twice"},
-        {"\"more\": []", "\"more\": [7]", "rows[0].more[0]: an object was expected"},
-        {"\"refused\": 0", "\"refused\": \"no\"", "logons.refused: an integer was expected"},
-        {"\"lookups\": []", "\"lookups\": [{}]", "lookups[0].name: a text was expected"},
-        {"\"proxy\": null", "\"proxy\": null, \"registry\": []",
-            "vantage.registry: an object was expected"},
-        {"\"proxy\": null", "\"proxy\": null, \"registry\": {\"a\": 0.5}",
-            "vantage.registry.a: a fact is"},
-        {"\"schema\": \"exreach/1\"", "\"schema\": \"exreach/1\", \"schema\": 1",
-            "not JSON: line 2"},
-        {"svc@contoso.test", "\xff", "not JSON: line"},
-        {"svc@contoso.test", "\\u0000", "not JSON: line"},
-    };
-    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
-        char *json = edited(table[i].from, table[i].to);
+    for (size_t i = 0; i < sizeof refusals / sizeof refusals[0]; i++) {
+        char *json = edited(refusals[i].from, refusals[i].to);
         struct survey survey;
         struct fault fault = {0};
         survey_init(&survey);
         if (json_load(json, strlen(json), &survey, &fault))
-            fail_msg("accepted: %s", table[i].to);
+            fail_msg("accepted: %s", refusals[i].to);
         assert_int_equal(fault.cause, CAUSE_INTERNAL);
-        if (strstr(fault.text, table[i].message) == NULL)
-            fail_msg("\"%s\" instead of \"%s\"", fault.text, table[i].message);
+        if (strstr(fault.text, refusals[i].message) == NULL)
+            fail_msg("\"%s\" instead of \"%s\"", fault.text, refusals[i].message);
         assert_null(survey.chains); /* empty again, ready for another try */
         survey_done(&survey);
         free(json);

@@ -93,52 +93,53 @@ static void test_builds_stay(void **state)
     survey_done(&survey);
 }
 
+static const struct {
+    const char *key, *text, *expected; /* NULL: only that no secret is in it */
+} directory_facts[] = {
+    {"account.sid", "S-1-5-21-777-888-999-1105", NULL},
+    {"account.display_name", "Zoe Quark", NULL},
+    {"account.domain", "quark.example", NULL},
+    {"account.workstations", "ZWS7", NULL},
+    {"groups.privileged", "Domain Admins (RID 512)", "Domain Admins (RID 512)"},
+    {"groups.path", "svc > Quark PBX > IT > Domain Admins", NULL},
+    {"policy.pso", "CN=Zeta PSO,CN=Password Settings Container,DC=quark", NULL},
+    {"recipient.delegates", "CN=Quill\\, Zed,OU=Users,DC=quark,DC=example", NULL},
+    {"recipient.x500", "x500:/o=Quark Org/ou=X/cn=Recipients/cn=zq", NULL},
+    {"recipient.target", "SMTP:zq@quark.mail.onmicrosoft.com", NULL},
+    {"recipient.home_server", "ZEX7", NULL},
+    {"recipient.type_name", "UserMailbox", "UserMailbox"},
+    {"recipient.protocols_off", "MAPI", "MAPI"},
+    {"addresses.duplicates", "smtp:zq@quark.example | CN=Zq One,DC=quark | CN=Zq Two,DC=quark",
+        NULL},
+    {"spn.duplicates", "HTTP/zmail.quark.example:443 | CN=ZEX7,OU=Servers,DC=quark", NULL},
+    {"spn.etypes", "CN=ZEX7,OU=Servers,DC=quark | 28", NULL},
+    {"org.name", "Quark Org", NULL},
+    {"org.versions", "Exchange SE", "Exchange SE"},
+    {"server.name", "ZEX7", NULL},
+    {"server.fqdn", "zex7.quark.example", NULL},
+    {"server.site", "Zed Site", NULL},
+    {"scp.url", "https://zauto.quark.example/Autodiscover/Autodiscover.xml", NULL},
+    {"scp.sites", "Zed Site", NULL},
+    {"vdir.internal_url", "https://zmail.quark.example/EWS/Exchange.asmx", NULL},
+    {"vdir.auth_internal", "Negotiate", "Negotiate"},
+    {"database.name", "ZDB 01", NULL},
+    {"dc.sites", "zdc1.quark.example | Zed Site", NULL},
+    {"guard.reader", "zoe@QUARK.EXAMPLE", NULL},
+    {"ldap.client_site", "Zed Site", NULL},
+};
+
 /* A fact of every kind of value that the directory brings; no name of it is left, in the fact or in
  * a sentence. */
 static void test_directory(void **state)
 {
     (void)state;
-    static const struct {
-        const char *key, *text, *expected; /* NULL: only that no secret is in it */
-    } facts[] = {
-        {"account.sid", "S-1-5-21-777-888-999-1105", NULL},
-        {"account.display_name", "Zoe Quark", NULL},
-        {"account.domain", "quark.example", NULL},
-        {"account.workstations", "ZWS7", NULL},
-        {"groups.privileged", "Domain Admins (RID 512)", "Domain Admins (RID 512)"},
-        {"groups.path", "svc > Quark PBX > IT > Domain Admins", NULL},
-        {"policy.pso", "CN=Zeta PSO,CN=Password Settings Container,DC=quark", NULL},
-        {"recipient.delegates", "CN=Quill\\, Zed,OU=Users,DC=quark,DC=example", NULL},
-        {"recipient.x500", "x500:/o=Quark Org/ou=X/cn=Recipients/cn=zq", NULL},
-        {"recipient.target", "SMTP:zq@quark.mail.onmicrosoft.com", NULL},
-        {"recipient.home_server", "ZEX7", NULL},
-        {"recipient.type_name", "UserMailbox", "UserMailbox"},
-        {"recipient.protocols_off", "MAPI", "MAPI"},
-        {"addresses.duplicates", "smtp:zq@quark.example | CN=Zq One,DC=quark | CN=Zq Two,DC=quark",
-            NULL},
-        {"spn.duplicates", "HTTP/zmail.quark.example:443 | CN=ZEX7,OU=Servers,DC=quark", NULL},
-        {"spn.etypes", "CN=ZEX7,OU=Servers,DC=quark | 28", NULL},
-        {"org.name", "Quark Org", NULL},
-        {"org.versions", "Exchange SE", "Exchange SE"},
-        {"server.name", "ZEX7", NULL},
-        {"server.fqdn", "zex7.quark.example", NULL},
-        {"server.site", "Zed Site", NULL},
-        {"scp.url", "https://zauto.quark.example/Autodiscover/Autodiscover.xml", NULL},
-        {"scp.sites", "Zed Site", NULL},
-        {"vdir.internal_url", "https://zmail.quark.example/EWS/Exchange.asmx", NULL},
-        {"vdir.auth_internal", "Negotiate", "Negotiate"},
-        {"database.name", "ZDB 01", NULL},
-        {"dc.sites", "zdc1.quark.example | Zed Site", NULL},
-        {"guard.reader", "zoe@QUARK.EXAMPLE", NULL},
-        {"ldap.client_site", "Zed Site", NULL},
-    };
     static const char *const gone[] = {"777-888", "Zoe", "zoe", "uark", "UARK", "ZWS7", "Zeta",
         "Quill", "zq", "Zq", "ZEX7", "zex7", "Zed", "zauto", "zmail", "ZDB", "zdc1", " IT "};
     struct survey survey;
     fixture_healthy(&survey);
     struct check *check = fixture_check(&survey, LDAP, "ldap.account");
-    for (size_t i = 0; i < sizeof facts / sizeof facts[0]; i++)
-        check_add(check, facts[i].key, facts[i].text);
+    for (size_t i = 0; i < sizeof directory_facts / sizeof directory_facts[0]; i++)
+        check_add(check, directory_facts[i].key, directory_facts[i].text);
     check_settle(check, OUTCOME_PASS,
         "Zoe Quark in ZDB 01 on ZEX7, site Zed Site, of Quark Org, in 14 groups by Quark PBX");
     check_text(check, "server.build", "15.2.12.17"); /* could be an address */
@@ -155,10 +156,10 @@ static void test_directory(void **state)
     }
     assert_non_null(strstr(check->summary, "in 14 groups by object-"));
     assert_string_equal(check_get_text(check, "server.build", ""), "15.2.12.17");
-    for (size_t i = 0; i < sizeof facts / sizeof facts[0]; i++) {
-        const struct fact *fact = check_fact(check, facts[i].key);
-        if (facts[i].expected != NULL)
-            assert_string_equal(fact->list[0], facts[i].expected);
+    for (size_t i = 0; i < sizeof directory_facts / sizeof directory_facts[0]; i++) {
+        const struct fact *fact = check_fact(check, directory_facts[i].key);
+        if (directory_facts[i].expected != NULL)
+            assert_string_equal(fact->list[0], directory_facts[i].expected);
     }
     survey_done(&survey);
 }

@@ -147,71 +147,72 @@ static void test_goldens(void **state)
     assert_int_equal(files, sizeof goldens / sizeof goldens[0]);
 }
 
+static const struct {
+    const char *fault;
+    enum profile profile;
+    enum status status;
+} in_profiles[] = {
+    {"D06", PROFILE_MAPI_CDO, STATUS_BROKEN},
+    {"D06", PROFILE_OUTLOOK, STATUS_BROKEN},
+    {"D06", PROFILE_EWS_APP, STATUS_DEGRADED},
+    {"D06", PROFILE_OWA_USER, STATUS_DEGRADED},
+    {"D06", PROFILE_ALL, STATUS_DEGRADED},
+    {"X-PROTOCOL", PROFILE_MAPI_CDO, STATUS_DEGRADED}, /* EWS is no need of it */
+    {"X-PROTOCOL", PROFILE_OWA_USER, STATUS_DEGRADED},
+    {"X-PROTOCOL", PROFILE_OUTLOOK, STATUS_BROKEN},
+    {"X-PROTOCOL", PROFILE_ALL, STATUS_BROKEN},
+    {"N01", PROFILE_OWA_USER, STATUS_DEGRADED},
+    {"N01", PROFILE_MAPI_CDO, STATUS_BROKEN},
+    {"A01", PROFILE_OWA_USER, STATUS_BROKEN},
+    {"A01", PROFILE_MAPI_CDO, STATUS_BROKEN},
+    {"A04", PROFILE_EWS_APP, STATUS_BROKEN},
+    {"A16", PROFILE_ALL, STATUS_DEGRADED},
+    {"N04", PROFILE_OWA_USER, STATUS_DEGRADED},
+    {"T01", PROFILE_OWA_USER, STATUS_BROKEN},
+    {"N05", PROFILE_MAPI_CDO, STATUS_BROKEN},
+    {"N05", PROFILE_OWA_USER, STATUS_DEGRADED},
+    {"T02", PROFILE_MAPI_CDO, STATUS_DEGRADED}, /* Autodiscover's name passes */
+    {"T04", PROFILE_MAPI_CDO, STATUS_BROKEN},
+    {"A03", PROFILE_MAPI_CDO, STATUS_BROKEN},
+    {"A20", PROFILE_MAPI_CDO, STATUS_DEGRADED},
+    {"A25", PROFILE_OWA_USER, STATUS_DEGRADED},
+    {"U03", PROFILE_OWA_USER, STATUS_DEGRADED},
+    {"E07", PROFILE_MAPI_CDO, STATUS_DEGRADED},
+    {"O01", PROFILE_OWA_USER, STATUS_BROKEN},
+    {"O03", PROFILE_OWA_USER, STATUS_DEGRADED},
+    {"V03", PROFILE_EWS_APP, STATUS_DEGRADED},
+    {"A08", PROFILE_MAPI_CDO, STATUS_BROKEN},
+    {"A21", PROFILE_OWA_USER, STATUS_DEGRADED},
+    {"A31", PROFILE_MAPI_CDO, STATUS_UNKNOWN},
+    {"D01", PROFILE_MAPI_CDO, STATUS_DEGRADED}, /* the catalogue finds it */
+    {"D02", PROFILE_ALL, STATUS_OK},
+    {"D03", PROFILE_MAPI_CDO, STATUS_DEGRADED},
+    {"D05", PROFILE_MAPI_CDO, STATUS_BROKEN},
+    {"D07", PROFILE_MAPI_CDO, STATUS_BROKEN},
+    {"D08", PROFILE_MAPI_CDO, STATUS_BROKEN},
+    {"D10", PROFILE_EWS_APP, STATUS_BROKEN},
+    {"D10", PROFILE_OWA_USER, STATUS_DEGRADED},
+    {"D11", PROFILE_MAPI_CDO, STATUS_BROKEN},
+    {"D11", PROFILE_OUTLOOK, STATUS_BROKEN},
+    {"D11", PROFILE_OWA_USER, STATUS_DEGRADED},
+    {"D13", PROFILE_MAPI_CDO, STATUS_DEGRADED},
+    {"D14", PROFILE_MAPI_CDO, STATUS_OK},
+    {"D14", PROFILE_ALL, STATUS_OK},
+};
+
 /* What each profile makes of the same fault. */
 static void test_profiles(void **state)
 {
     (void)state;
-    static const struct {
-        const char *fault;
-        enum profile profile;
-        enum status status;
-    } table[] = {
-        {"D06", PROFILE_MAPI_CDO, STATUS_BROKEN},
-        {"D06", PROFILE_OUTLOOK, STATUS_BROKEN},
-        {"D06", PROFILE_EWS_APP, STATUS_DEGRADED},
-        {"D06", PROFILE_OWA_USER, STATUS_DEGRADED},
-        {"D06", PROFILE_ALL, STATUS_DEGRADED},
-        {"X-PROTOCOL", PROFILE_MAPI_CDO, STATUS_DEGRADED}, /* EWS is no need of it */
-        {"X-PROTOCOL", PROFILE_OWA_USER, STATUS_DEGRADED},
-        {"X-PROTOCOL", PROFILE_OUTLOOK, STATUS_BROKEN},
-        {"X-PROTOCOL", PROFILE_ALL, STATUS_BROKEN},
-        {"N01", PROFILE_OWA_USER, STATUS_DEGRADED},
-        {"N01", PROFILE_MAPI_CDO, STATUS_BROKEN},
-        {"A01", PROFILE_OWA_USER, STATUS_BROKEN},
-        {"A01", PROFILE_MAPI_CDO, STATUS_BROKEN},
-        {"A04", PROFILE_EWS_APP, STATUS_BROKEN},
-        {"A16", PROFILE_ALL, STATUS_DEGRADED},
-        {"N04", PROFILE_OWA_USER, STATUS_DEGRADED},
-        {"T01", PROFILE_OWA_USER, STATUS_BROKEN},
-        {"N05", PROFILE_MAPI_CDO, STATUS_BROKEN},
-        {"N05", PROFILE_OWA_USER, STATUS_DEGRADED},
-        {"T02", PROFILE_MAPI_CDO, STATUS_DEGRADED}, /* Autodiscover's name passes */
-        {"T04", PROFILE_MAPI_CDO, STATUS_BROKEN},
-        {"A03", PROFILE_MAPI_CDO, STATUS_BROKEN},
-        {"A20", PROFILE_MAPI_CDO, STATUS_DEGRADED},
-        {"A25", PROFILE_OWA_USER, STATUS_DEGRADED},
-        {"U03", PROFILE_OWA_USER, STATUS_DEGRADED},
-        {"E07", PROFILE_MAPI_CDO, STATUS_DEGRADED},
-        {"O01", PROFILE_OWA_USER, STATUS_BROKEN},
-        {"O03", PROFILE_OWA_USER, STATUS_DEGRADED},
-        {"V03", PROFILE_EWS_APP, STATUS_DEGRADED},
-        {"A08", PROFILE_MAPI_CDO, STATUS_BROKEN},
-        {"A21", PROFILE_OWA_USER, STATUS_DEGRADED},
-        {"A31", PROFILE_MAPI_CDO, STATUS_UNKNOWN},
-        {"D01", PROFILE_MAPI_CDO, STATUS_DEGRADED}, /* the catalogue finds it */
-        {"D02", PROFILE_ALL, STATUS_OK},
-        {"D03", PROFILE_MAPI_CDO, STATUS_DEGRADED},
-        {"D05", PROFILE_MAPI_CDO, STATUS_BROKEN},
-        {"D07", PROFILE_MAPI_CDO, STATUS_BROKEN},
-        {"D08", PROFILE_MAPI_CDO, STATUS_BROKEN},
-        {"D10", PROFILE_EWS_APP, STATUS_BROKEN},
-        {"D10", PROFILE_OWA_USER, STATUS_DEGRADED},
-        {"D11", PROFILE_MAPI_CDO, STATUS_BROKEN},
-        {"D11", PROFILE_OUTLOOK, STATUS_BROKEN},
-        {"D11", PROFILE_OWA_USER, STATUS_DEGRADED},
-        {"D13", PROFILE_MAPI_CDO, STATUS_DEGRADED},
-        {"D14", PROFILE_MAPI_CDO, STATUS_OK},
-        {"D14", PROFILE_ALL, STATUS_OK},
-    };
-    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+    for (size_t i = 0; i < sizeof in_profiles / sizeof in_profiles[0]; i++) {
         struct survey survey;
         fixture_healthy(&survey);
-        survey.target.profile = table[i].profile;
-        fixture_break(&survey, table[i].fault);
+        survey.target.profile = in_profiles[i].profile;
+        fixture_break(&survey, in_profiles[i].fault);
         survey_diagnose(&survey);
         assert_whole(&survey);
-        if (survey.verdict.status != table[i].status)
-            fail_msg("%s for %s: %s", table[i].fault, profile_str(table[i].profile),
+        if (survey.verdict.status != in_profiles[i].status)
+            fail_msg("%s for %s: %s", in_profiles[i].fault, profile_str(in_profiles[i].profile),
                 survey.verdict.summary);
         survey_done(&survey);
     }
