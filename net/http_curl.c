@@ -283,7 +283,8 @@ static bool append_header(struct http_flight *flight, const struct http_header *
 static bool make_headers(struct http_flight *flight, struct fault *fault)
 {
     const struct http_request *request = flight->request;
-    bool ok = append_line(flight, "Expect:"); /* no pause before a body */
+    bool ok = has_header(request, "Expect") ||
+              append_line(flight, "Expect:"); /* no pause before a body */
     if (!has_header(request, "Content-Type"))
         ok = ok && append_line(flight, "Content-Type:"); /* not the one of forms */
     for (size_t i = 0; i < request->header_count; i++) {

@@ -18,7 +18,8 @@ struct http_upload {
     uint64_t queued;
     char *bytes;
     size_t at, length;
-    bool paused; /* curl waits for http_stream_write() */
+    bool paused;        /* curl waits for http_stream_write() */
+    enum sock_end lost; /* the peer has closed: curl does not end an upload for that */
 };
 
 /* One request under way. */

@@ -1,5 +1,6 @@
 #include "net/http_stream.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -72,6 +73,20 @@ const char *http_stream_header(const struct http_conn *conn, const char *name, s
     return NULL;
 }
 
+bool http_stream_header_at(const struct http_conn *conn, size_t n, struct http_header *ret_header)
+{
+    if (n >= conn->flight.header_count)
+        return false;
+    *ret_header = conn->flight.answer_headers[n];
+    return true;
+}
+
+int64_t http_stream_first_byte_us(const struct http_conn *conn)
+{
+    const struct http_flight *flight = &conn->flight;
+    return flight->first_byte_us == 0 ? 0 : flight->first_byte_us - flight->begun_us;
+}
+
 const char *http_stream_reason(const struct http_conn *conn)
 {
     return conn->flight.reason != NULL ? conn->flight.reason : "";
@@ -97,10 +112,16 @@ bool http_stream_ended(struct http_conn *conn, struct fault *fault)
 {
     struct http_flight *flight = &conn->flight;
     *fault = (struct fault){.cause = CAUSE_NONE};
-    if (!conn->in_flight || !flight->ended)
+    if (!conn->in_flight || (!flight->ended && flight->upload.lost == SOCK_OPEN))
         return false;
-    if (!http_answer_whole(conn))
-        (void)http_finish_fault(conn, fault);
+    bool refused = !flight->ended && http_stream_status(conn) != 0;
+    if (refused || http_answer_whole(conn))
+        return true;
+    (void)http_finish_fault(conn, fault);
+    /* The kernel tells of a RST only once: here to us, and curl takes it for an end in order. */
+    if (flight->upload.lost == SOCK_RESET && fault->cause == CAUSE_CLOSED)
+        fault_set(fault, CAUSE_RESET, ORIGIN_SYSTEM, ECONNRESET,
+            "%.110s reset the connection (RST) without an answer to our request", conn->whom);
     return true;
 }
 
@@ -124,6 +145,7 @@ struct progress {
     size_t bytes;
     int status;
     bool ended;
+    enum sock_end lost;
     bool drained;
 };
 
@@ -132,6 +154,7 @@ static struct progress progress_of(const struct http_conn *conn)
     return (struct progress){.bytes = conn->flight.body_length,
         .status = http_stream_status(conn),
         .ended = conn->flight.ended,
+        .lost = conn->flight.upload.lost,
         .drained = http_stream_drained(conn)};
 }
 
@@ -139,23 +162,48 @@ static bool has_moved(const struct http_conn *conn, const struct progress *befor
 {
     struct progress now = progress_of(conn);
     return now.bytes != before->bytes || now.status != before->status ||
-           now.ended != before->ended || now.drained != before->drained;
+           now.ended != before->ended || now.lost != before->lost || now.drained != before->drained;
 }
 
-/* The first channel's multi waits, for the sockets of all. */
+/* curl asks for more once it has sent all, and is paused then. */
+static bool wants_to_write(const struct http_conn *conn)
+{
+    const struct http_upload *upload = &conn->flight.upload;
+    return upload->announced > 0 && !upload->paused;
+}
+
+/* All that can be done without waiting. */
+static bool perform(struct http_conn *conn, struct fault *fault)
+{
+    struct http_flight *flight = &conn->flight;
+    if (!http_perform(conn, fault))
+        return false;
+    if (flight->upload.announced == 0 || flight->upload.lost != SOCK_OPEN || flight->ended)
+        return true;
+    flight->upload.lost = sock_end(conn->sock);
+    if (flight->upload.lost == SOCK_OPEN)
+        return true;
+    return http_perform(conn, fault); /* what came right before the end */
+}
+
+/* The first channel's multi waits, for the sockets of all: what curl itself waits for leaves out a
+ * peer's end while an upload is paused. */
 static bool wait_for_any(
     struct http_conn *const *conns, size_t count, struct net_limit limit, struct fault *fault)
 {
     struct curl_waitfd extra[HTTP_STREAMS_MAX + 1];
     unsigned extras = 0;
     int64_t left = deadline_left_ms(limit.deadline);
-    for (size_t i = 1; i < count; i++) {
+    for (size_t i = 0; i < count; i++) {
         long timer = -1;
-        extra[extras++] = (struct curl_waitfd){.fd = conns[i]->sock, .events = CURL_WAIT_POLLIN};
-        if (!http_stream_drained(conns[i]))
-            extra[extras - 1].events |= CURL_WAIT_POLLOUT;
         if (curl_multi_timeout(conns[i]->multi, &timer) == CURLM_OK && timer >= 0 && timer < left)
             left = timer;
+        if (conns[i]->flight.ended || conns[i]->flight.upload.lost != SOCK_OPEN)
+            continue;
+        extra[extras] = (struct curl_waitfd){.fd = conns[i]->sock, .events = CURL_WAIT_POLLIN};
+        if (wants_to_write(conns[i]))
+            extra[extras].events |= CURL_WAIT_POLLOUT;
+        extras++;
     }
     unsigned cancel = extras;
     if (limit.cancel_fd >= 0)
@@ -169,6 +217,17 @@ static bool wait_for_any(
     return true;
 }
 
+/* A channel that always has something new never waits, where this is seen otherwise. */
+static bool not_interrupted(struct net_limit limit, struct fault *fault)
+{
+    limit.deadline = (struct deadline){0};
+    struct fault why = {0};
+    if (limit.cancel_fd < 0 || sock_wait(NET_SOCK_NONE, SOCK_READABLE, limit, &why) ||
+        why.cause != CAUSE_INTERRUPTED)
+        return true;
+    return fault_set(fault, CAUSE_INTERRUPTED, ORIGIN_EXREACH, 0, "the run was ended");
+}
+
 bool http_streams_drive(
     struct http_conn *const *conns, size_t count, struct net_limit limit, struct fault *fault)
 {
@@ -180,15 +239,15 @@ bool http_streams_drive(
     for (;;) {
         bool moved = false;
         for (size_t i = 0; i < count; i++) {
-            if (!http_perform(conns[i], fault))
+            if (!perform(conns[i], fault))
                 return false;
             moved |= has_moved(conns[i], &before[i]);
         }
-        if (moved)
-            return true;
         if (deadline_passed(limit.deadline))
             return fault_set(fault, CAUSE_TIMEOUT, ORIGIN_EXREACH, 0,
                 "no answer from %.130s in time", conns[0]->whom);
+        if (moved)
+            return not_interrupted(limit, fault);
         if (!wait_for_any(conns, count, limit, fault))
             return false;
     }

@@ -17,11 +17,12 @@
 
 enum {
     HTTP_STREAM_QUEUE_MAX = 256 * 1024, /* of an upload, not yet sent */
-    HTTP_STREAM_TAKE_MAX = 1024 * 1024  /* of an answer, not yet taken: then TOO_LARGE */
+    HTTP_STREAM_TAKE_MAX = 1024 * 1024  /* of an answer, not yet taken: a good body_max */
 };
 
-/* `announced`: Content-Length of an upload, 0: none, the request's own body is sent. Causes: as
- * http_begin(). */
+/* `announced`: Content-Length of an upload, 0: none, the request's own body is sent. body_max is of
+ * what was not taken yet. A header "Expect: 100-continue" of the request makes an upload wait for
+ * the 100, up to 1 s. Causes: as http_begin(). */
 bool http_stream_begin(struct http_conn *conn, const struct http_request *request,
     uint64_t announced, struct net_limit limit, struct fault *fault);
 /* Queues bytes of an upload. TOO_LARGE: more than the server takes, or than was announced. */
@@ -30,8 +31,9 @@ bool http_stream_write(
 /* All that was queued is on its way. */
 bool http_stream_drained(const struct http_conn *conn);
 
-/* Waits until a channel has more bytes, a status, or its end, or an upload has drained. Causes:
- * TIMEOUT INTERRUPTED INTERNAL. What happened to a channel is asked of it. */
+/* Waits until a channel has more bytes, a status, or its end, or an upload has drained; not what
+ * it had already: ask before. A peer that never stops sending does not keep it beyond the limit.
+ * Causes: TIMEOUT INTERRUPTED INTERNAL. What happened to a channel is asked of it. */
 bool http_streams_drive(
     struct http_conn *const *conns, size_t count, struct net_limit limit, struct fault *fault);
 
@@ -39,7 +41,9 @@ bool http_streams_drive(
 int http_stream_status(const struct http_conn *conn);
 /* The answer's headers, as in a response; reason and body are not in it. Valid until the end. */
 const char *http_stream_header(const struct http_conn *conn, const char *name, size_t n);
+bool http_stream_header_at(const struct http_conn *conn, size_t n, struct http_header *ret_header);
 const char *http_stream_reason(const struct http_conn *conn);
+int64_t http_stream_first_byte_us(const struct http_conn *conn); /* after begin; 0: none yet */
 /* What has come and was not taken; valid until the next call. */
 size_t http_stream_bytes(const struct http_conn *conn, const uint8_t **ret_bytes);
 void http_stream_take(struct http_conn *conn, size_t length);

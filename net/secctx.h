@@ -17,7 +17,11 @@ enum sec_mechanism {
     SEC_NTLM /* raw NTLMSSP: for NTLM, and for Negotiate and GSS-SPNEGO, which take it raw */
 };
 
-enum sec_flags { SEC_SIGN = 1, SEC_SEAL = 2 }; /* ask for message protection */
+enum sec_flags {
+    SEC_SIGN = 1, /* ask for message protection */
+    SEC_SEAL = 2,
+    SEC_DCE = 4 /* for DCE/RPC: Kerberos in three legs, protection by secctx_protect() */
+};
 
 struct sec_target {
     const char *service; /* "HTTP", "ldap" */
@@ -62,5 +66,23 @@ bool secctx_wrap(struct secctx *context, const void *bytes, size_t length,
     const uint8_t **ret_bytes, size_t *ret_length, struct fault *fault);
 bool secctx_unwrap(struct secctx *context, const void *bytes, size_t length,
     const uint8_t **ret_bytes, size_t *ret_length, struct fault *fault);
+
+/* Message protection of DCE/RPC, in place, [MS-RPCE] 3.3.1.5.2.2: the signature stands apart and
+ * covers more than is sealed (the header before and the trailer behind it). */
+struct sec_message {
+    uint8_t *bytes; /* what is signed */
+    size_t length;
+    bool seal;                       /* else it is only signed */
+    size_t sealed_at, sealed_length; /* within it */
+    uint8_t *signature;
+    size_t signature_length;
+};
+/* Of messages that are sealed or not, after the end; 0: there is no protection. */
+size_t secctx_signature_size(const struct secctx *context, bool sealed);
+/* signature_length is secctx_signature_size(). Cause: INTERNAL. */
+bool secctx_protect(struct secctx *context, const struct sec_message *message, struct fault *fault);
+/* Cause: MALFORMED. */
+bool secctx_unprotect(
+    struct secctx *context, const struct sec_message *message, struct fault *fault);
 
 #endif

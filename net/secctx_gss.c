@@ -40,6 +40,16 @@ static void set_bindings(struct secctx *context)
     context->gss.bindings_length = writer.length;
 }
 
+/* MIT's library announces integrity and confidentiality in any case; Samba's RPC server then counts
+ * on room for a seal in each answer, and fails where it only signs. */
+static void ask_for_no_more(struct secctx *context)
+{
+    OM_uint32 minor = 0;
+    gss_buffer_desc none = GSS_C_EMPTY_BUFFER;
+    (void)gss_set_cred_option(
+        &minor, &context->gss.credential, (gss_OID)GSS_KRB5_CRED_NO_CI_FLAGS_X, &none);
+}
+
 bool secctx_gss_init(struct secctx *context, struct fault *fault)
 {
     struct krb *krb = context->account.krb;
@@ -52,9 +62,12 @@ bool secctx_gss_init(struct secctx *context, struct fault *fault)
         return fault_set(fault, CAUSE_SPN_UNKNOWN, ORIGIN_EXREACH, 0,
             "there is no ticket for %s/%s", target->service, target->host);
     set_bindings(context);
-    return krb_gss_credential(
-               krb, context->mechanism == SEC_KERBEROS, &context->gss.credential, fault) &&
-           import_name(context, principal, fault);
+    if (!krb_gss_credential(
+            krb, context->mechanism == SEC_KERBEROS, &context->gss.credential, fault))
+        return false;
+    if ((target->flags & SEC_DCE) != 0)
+        ask_for_no_more(context);
+    return import_name(context, principal, fault);
 }
 
 void secctx_gss_done(struct secctx *context)
@@ -193,6 +206,8 @@ bool secctx_gss_step(
         want |= GSS_C_INTEG_FLAG | GSS_C_REPLAY_FLAG | GSS_C_SEQUENCE_FLAG;
     if ((context->target.flags & SEC_SEAL) != 0)
         want |= GSS_C_CONF_FLAG;
+    if ((context->target.flags & SEC_DCE) != 0)
+        want |= GSS_C_DCE_STYLE;
     bool waits = plain || want != 0; /* for the peer's proof */
     /* Asked for in any case: only then a service says why it refuses the ticket (RFC 4120 3.2.3).
      */

@@ -63,6 +63,12 @@ bool secctx_ntlm_wrap(
 bool secctx_ntlm_unwrap(
     struct secctx *context, const void *bytes, size_t length, struct fault *fault);
 
+size_t secctx_gss_signature_size(const struct secctx *context, bool sealed);
+bool secctx_gss_protect(struct secctx *context, const struct sec_message *message);
+bool secctx_gss_unprotect(struct secctx *context, const struct sec_message *message);
+bool secctx_ntlm_protect(struct secctx *context, const struct sec_message *message);
+bool secctx_ntlm_unprotect(struct secctx *context, const struct sec_message *message);
+
 /* RFC 4752 §3.1: the layer is agreed on in messages that are signed and not sealed. Kerberos only.
  */
 bool secctx_wrap_clear(struct secctx *context, const void *bytes, size_t length,
