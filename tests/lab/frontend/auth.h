@@ -86,5 +86,7 @@ extern const struct auth_mech auth_gss;
 
 bool auth_gss_init(const char *keytab, char *ret_error, size_t error_size);
 void auth_gss_done(void);
+/* The acceptor's gss_cred_id_t; NULL without a keytab. */
+void *auth_gss_credential(void);
 
 #endif

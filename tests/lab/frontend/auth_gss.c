@@ -62,6 +62,11 @@ bool auth_gss_init(const char *keytab, char *ret_error, size_t error_size)
     return true;
 }
 
+void *auth_gss_credential(void)
+{
+    return credential;
+}
+
 void auth_gss_done(void)
 {
     OM_uint32 minor;

@@ -73,6 +73,14 @@ static void ntlm_free(void *state)
     free(logon);
 }
 
+void ntlm_session(const void *state, unsigned char ret_key[16], uint32_t *ret_flags)
+{
+    const struct ntlm_logon *logon = state;
+
+    memcpy(ret_key, logon->exported_key, NTLM_KEY_SIZE);
+    *ret_flags = logon->flags;
+}
+
 static void refuse(struct auth_step *step, enum auth_result result, const char *reason)
 {
     step->result = result;

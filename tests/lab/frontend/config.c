@@ -165,6 +165,17 @@ static bool set_deny_visible(struct config *config, char *value)
     return parse_yes(value, &config->deny_visible);
 }
 
+static bool set_rpc_tcp(struct config *config, char *value)
+{
+    return parse_yes(value, &config->rpc_tcp);
+}
+
+static bool set_pending(struct config *config, char *value)
+{
+    config->mapi_pending_ms = atoi(value);
+    return config->mapi_pending_ms > 0;
+}
+
 static bool set_fault(struct config *config, char *value)
 {
     return fault_switch_on(&config->faults, value);
@@ -197,6 +208,8 @@ static const struct key keys[] = {
     {"owa_ask_language", 0, 0, set_ask_language},
     {"deny_visible", 0, 0, set_deny_visible},
     {"idle_seconds", 0, 0, set_idle},
+    {"rpc_tcp", 0, 0, set_rpc_tcp},
+    {"mapi_pending_ms", 0, 0, set_pending},
     {"extended_protection", 0, 0, set_extended_protection},
     {"schemes", 0, 0, set_schemes},
     {"full_access", 0, 0, set_full_access},

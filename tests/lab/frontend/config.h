@@ -23,6 +23,8 @@
  *   owa_default_domain NAME          put before a user name without a domain
  *   owa_logon_format WHICH           any, user, domain (DOMAIN\user) or upn; others are reason=2
  *   owa_ask_language yes|no          regional settings are missing
+ *   rpc_tcp yes|no                   RPC over TCP, too: port 135 and a port for each interface
+ *   mapi_pending_ms N                a MAPI/HTTP request takes so long, with PENDING now and then
  *   idle_seconds N                   a connection without a request ends then
  *   log FILE                         one JSON line per request
  *   fault ID                         see faults.h; repeatable */
@@ -87,6 +89,8 @@ struct config {
     bool owa_ask_language; /* regional settings are missing: languageselection.aspx */
     bool deny_visible;     /* another's mailbox: ErrorAccessDenied, else ErrorItemNotFound */
     int idle_seconds;
+    bool rpc_tcp;
+    int mapi_pending_ms;
     struct full_access full_access[FULL_ACCESS_MAX];
     size_t full_access_count;
     char silent[SILENT_MAX][64];

@@ -2,6 +2,7 @@
 
 #include "handlers.h"
 #include "log.h"
+#include "mapi/mapi_faults.h"
 
 #include <openssl/rand.h>
 #include <stdio.h>
@@ -183,6 +184,8 @@ static void serve(struct connection *connection, struct call *call, struct auth_
         serve_clear(call);
     else if (call->route == NULL)
         iis_not_found(call);
+    else if (mapi_fault_before_logon(call))
+        return;
     else if (may_run(connection, call, step))
         call->route->handle(call);
     /* A body nobody has read would be taken for the next request. */
@@ -222,8 +225,9 @@ bool dispatch_one(struct connection *connection)
         if (!request_keeps_alive(&request))
             response.close = true;
         log_call(connection, &call, &step);
-        goes_on = !response.sent &&
-                  http_write(&connection->http, &request, &response, clock_ms() + REQUEST_MS);
+        goes_on = response.sent
+                      ? response.stays
+                      : http_write(&connection->http, &request, &response, clock_ms() + REQUEST_MS);
         goes_on = goes_on && !response.close && !ends_after_challenge(connection);
     }
     buf_done(&step.token);

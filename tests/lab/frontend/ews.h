@@ -47,6 +47,9 @@ bool ews_decode_id(
     const char *id, char *ret_address, size_t address_size, char *ret_key, size_t key_size);
 void ews_encode_id(const char *address, const char *key, struct buf *ret_id);
 const struct ews_folder *ews_folder_by_id(const char *id);
+/* The folders in order; NULL after the last. */
+const struct ews_folder *ews_folder_at(size_t index);
+size_t ews_child_count(const struct ews_folder *folder);
 size_t ews_item_count(const struct ews_folder *folder);
 
 /* Whether a FolderShape or ItemShape asks for the property. */

@@ -58,6 +58,11 @@ const struct ews_folder *ews_folder_by_id(const char *id)
     return NULL;
 }
 
+const struct ews_folder *ews_folder_at(size_t index)
+{
+    return index < sizeof folders / sizeof folders[0] ? &folders[index] : NULL;
+}
+
 void ews_encode_id(const char *address, const char *key, struct buf *ret_id)
 {
     struct buf clear = {0};
@@ -185,7 +190,7 @@ bool ews_wants(const struct xml_node *shape, const char *uri, bool in_default)
     return false;
 }
 
-static size_t child_count(const struct ews_folder *folder)
+size_t ews_child_count(const struct ews_folder *folder)
 {
     size_t count = 0;
 
@@ -212,7 +217,7 @@ static void put_folder(struct ews_call *ews, const struct xml_node *shape,
     if (ews_wants(shape, "folder:TotalCount", true))
         buf_fmt(out, "<t:TotalCount>%zu</t:TotalCount>", ews_item_count(folder));
     if (ews_wants(shape, "folder:ChildFolderCount", true))
-        buf_fmt(out, "<t:ChildFolderCount>%zu</t:ChildFolderCount>", child_count(folder));
+        buf_fmt(out, "<t:ChildFolderCount>%zu</t:ChildFolderCount>", ews_child_count(folder));
     if (folder->distinguished && ews_wants(shape, "folder:DistinguishedFolderId", false))
         buf_fmt(out, "<t:DistinguishedFolderId>%s</t:DistinguishedFolderId>", folder->id);
     if ((strcmp(folder->element, "Folder") == 0 || strcmp(folder->element, "TasksFolder") == 0) &&

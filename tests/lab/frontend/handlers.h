@@ -33,6 +33,10 @@ void owa_language_page(struct call *call);
 void owa_start(struct call *call);
 void activesync_options(struct call *call);
 void root_redirect(struct call *call);
+void rpc_proxy(struct call *call);
+void rpc_proxy_error(struct call *call, unsigned code);
+void mapi_http_store(struct call *call);
+void mapi_http_address_book(struct call *call);
 /* What a healthy GET shows where the protocol behind the path is not emulated. */
 void get_only_page(struct call *call);
 

@@ -374,21 +374,63 @@ static const char *reason_phrase(int status)
     return "Unknown";
 }
 
+/* The status line, the headers so far, and the date. */
+static void put_head(struct buf *out, const struct response *response)
+{
+    char date[64];
+    time_t now = time(NULL);
+    struct tm utc;
+
+    gmtime_r(&now, &utc);
+    strftime(date, sizeof date, "%a, %d %b %Y %H:%M:%S GMT", &utc);
+    buf_fmt(out, "HTTP/1.1 %d %s\r\n", response->status, reason_phrase(response->status));
+    buf_add(out, buf_text(&response->headers), response->headers.len);
+    buf_fmt(out, "Date: %s\r\n", date);
+}
+
+bool http_begin_chunks(struct http_conn *conn, const struct request *request,
+    struct response *response, int64_t deadline)
+{
+    struct buf out = {0};
+    bool ok;
+
+    response->sent = true;
+    response->stays = request_keeps_alive(request) && !response->close;
+    put_head(&out, response);
+    if (!response->stays)
+        buf_str(&out, "Connection: close\r\n");
+    buf_str(&out, "Transfer-Encoding: chunked\r\n\r\n");
+    ok = stream_write(&conn->stream, out.data, out.len, deadline);
+    buf_done(&out);
+    return ok;
+}
+
+bool http_chunk(struct http_conn *conn, const void *data, size_t len, int64_t deadline)
+{
+    struct buf out = {0};
+    bool ok;
+
+    buf_fmt(&out, "%zx\r\n", len);
+    buf_add(&out, data, len);
+    buf_str(&out, "\r\n");
+    ok = stream_write(&conn->stream, out.data, out.len, deadline);
+    buf_done(&out);
+    return ok;
+}
+
+bool http_end_chunks(struct http_conn *conn, int64_t deadline)
+{
+    return stream_write(&conn->stream, "0\r\n\r\n", 5, deadline);
+}
+
 bool http_write(struct http_conn *conn, const struct request *request, struct response *response,
     int64_t deadline)
 {
     bool head_only = request->method != NULL && strcmp(request->method, "HEAD") == 0;
     struct buf out = {0};
-    char date[64];
-    time_t now = time(NULL);
-    struct tm utc;
     bool ok;
 
-    gmtime_r(&now, &utc);
-    strftime(date, sizeof date, "%a, %d %b %Y %H:%M:%S GMT", &utc);
-    buf_fmt(&out, "HTTP/1.1 %d %s\r\n", response->status, reason_phrase(response->status));
-    buf_add(&out, buf_text(&response->headers), response->headers.len);
-    buf_fmt(&out, "Date: %s\r\n", date);
+    put_head(&out, response);
     if (response->close)
         buf_str(&out, "Connection: close\r\n");
     else if (!request->http11)

@@ -32,7 +32,8 @@ struct response {
     struct buf headers; /* complete lines, each with its CRLF */
     struct buf body;
     bool close;
-    bool sent; /* a handler that streams has answered by itself */
+    bool sent;  /* a handler that streams has answered by itself */
+    bool stays; /* and the connection goes on all the same */
 };
 
 struct http_conn {
@@ -56,6 +57,12 @@ bool request_cookie(const struct request *request, const char *name, struct buf 
 
 void response_header(struct response *response, const char *name, const char *value);
 void response_done(struct response *response);
+/* An answer in chunks, for handlers that send some of it before they know the rest. Sets `sent`,
+ * and `stays` unless the client wants no more. */
+bool http_begin_chunks(struct http_conn *conn, const struct request *request,
+    struct response *response, int64_t deadline);
+bool http_chunk(struct http_conn *conn, const void *data, size_t len, int64_t deadline);
+bool http_end_chunks(struct http_conn *conn, int64_t deadline);
 bool http_write(struct http_conn *conn, const struct request *request, struct response *response,
     int64_t deadline);
 

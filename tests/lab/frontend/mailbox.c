@@ -116,6 +116,31 @@ enum lookup mailbox_by_address(
     return find(config, &filter, ret_mailbox);
 }
 
+enum lookup mailbox_by_guid(
+    const struct config *config, const unsigned char guid[16], struct mailbox *ret_mailbox)
+{
+    struct buf filter = {0};
+
+    buf_str(&filter, "(&(legacyExchangeDN=*)(msExchMailboxGuid=");
+    for (size_t i = 0; i < 16; i++)
+        buf_fmt(&filter, "\\%02x", guid[i]);
+    buf_str(&filter, "))");
+    return find(config, &filter, ret_mailbox);
+}
+
+enum lookup mailbox_by_legacy_dn(
+    const struct config *config, const char *legacy_dn, struct mailbox *ret_mailbox)
+{
+    struct buf filter = {0};
+
+    buf_str(&filter, "(|(legacyExchangeDN=");
+    filter_escape(&filter, legacy_dn);
+    buf_str(&filter, ")(proxyAddresses=X500:");
+    filter_escape(&filter, legacy_dn);
+    buf_str(&filter, "))");
+    return find(config, &filter, ret_mailbox);
+}
+
 enum lookup mailbox_of(
     const struct config *config, const struct identity *who, struct mailbox *ret_mailbox)
 {

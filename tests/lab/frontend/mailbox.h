@@ -33,6 +33,10 @@ struct mailbox {
 
 enum lookup mailbox_by_address(
     const struct config *config, const char *address, struct mailbox *ret_mailbox);
+enum lookup mailbox_by_guid(
+    const struct config *config, const unsigned char guid[16], struct mailbox *ret_mailbox);
+enum lookup mailbox_by_legacy_dn(
+    const struct config *config, const char *legacy_dn, struct mailbox *ret_mailbox);
 /* The object of who logged in, with or without a mailbox. */
 enum lookup mailbox_of(
     const struct config *config, const struct identity *who, struct mailbox *ret_mailbox);

@@ -5,6 +5,7 @@
 #include "directory.h"
 #include "faults.h"
 #include "log.h"
+#include "mapi/rpc_tcp.h"
 #include "server.h"
 
 #include <pthread.h>
@@ -39,12 +40,13 @@ static int run(const struct config *config, const sigset_t *signals)
         return fail("cannot open the log");
     if (directory_init(config, error, sizeof error) && auth_init(config, error, sizeof error))
         server = server_start(config, error, sizeof error);
-    if (server == NULL) {
+    if (server == NULL || !rpc_tcp_start(config, error, sizeof error)) {
         fail(error);
     } else {
         serve_until_told(signals);
         status = 0;
     }
+    rpc_tcp_stop();
     server_stop(server);
     auth_done();
     directory_done();

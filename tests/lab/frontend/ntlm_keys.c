@@ -4,13 +4,6 @@
 #include <openssl/hmac.h>
 #include <string.h>
 
-/* RC4, which OpenSSL 3 keeps in a provider of its own. */
-struct rc4 {
-    unsigned char box[256];
-    unsigned char i;
-    unsigned char j;
-};
-
 static void rc4_init(struct rc4 *rc4, const unsigned char *key, size_t len)
 {
     unsigned j = 0;
@@ -129,33 +122,78 @@ static void derive(
     buf_done(&bytes);
 }
 
-void ntlm_sign(const unsigned char *exported_key, uint32_t flags, bool from_client,
-    const struct buf *data, unsigned char ret_signature[16])
+void ntlm_direction_init(struct ntlm_direction *direction, const unsigned char *exported_key,
+    uint32_t flags, bool from_client)
 {
     size_t strength = flags & NTLM_128 ? 16 : flags & NTLM_56 ? 7 : 5;
-    struct buf numbered = {0};
-    unsigned char sign_key[16];
     unsigned char seal_key[16];
-    unsigned char hash[16];
-    struct rc4 rc4;
 
+    *direction = (struct ntlm_direction){.key_exchange = (flags & NTLM_KEY_EXCHANGE) != 0};
     derive(exported_key, NTLM_KEY_SIZE,
         from_client ? "session key to client-to-server signing key magic constant"
                     : "session key to server-to-client signing key magic constant",
-        sign_key);
+        direction->sign_key);
     derive(exported_key, strength,
         from_client ? "session key to client-to-server sealing key magic constant"
                     : "session key to server-to-client sealing key magic constant",
         seal_key);
-    buf_le32(&numbered, 0);
-    buf_add(&numbered, data->data, data->len);
-    hmac_md5(sign_key, numbered.data, numbered.len, hash);
+    rc4_init(&direction->rc4, seal_key, sizeof seal_key);
+}
+
+/* The checksum over the number and the message in clear. */
+static void message_hash(
+    const struct ntlm_direction *direction, const struct buf *message, unsigned char ret_hash[16])
+{
+    struct buf numbered = {0};
+
+    buf_le32(&numbered, direction->sequence);
+    buf_add(&numbered, message->data, message->len);
+    hmac_md5(direction->sign_key, numbered.data, numbered.len, ret_hash);
     buf_done(&numbered);
-    if (flags & NTLM_KEY_EXCHANGE) {
-        rc4_init(&rc4, seal_key, sizeof seal_key);
-        rc4_apply(&rc4, hash, 8, hash);
-    }
-    memset(ret_signature, 0, 16);
+}
+
+static void put_signature(struct ntlm_direction *direction, unsigned char hash[16],
+    unsigned char ret_signature[NTLM_SIGNATURE_SIZE])
+{
+    if (direction->key_exchange)
+        rc4_apply(&direction->rc4, hash, 8, hash);
+    memset(ret_signature, 0, NTLM_SIGNATURE_SIZE);
     ret_signature[0] = 1;
     memcpy(ret_signature + 4, hash, 8);
+    for (size_t i = 0; i < 4; i++)
+        ret_signature[12 + i] = (unsigned char)(direction->sequence >> (8 * i) & 0xff);
+    direction->sequence++;
+}
+
+void ntlm_seal(struct ntlm_direction *direction, const struct buf *message, unsigned char *data,
+    size_t len, unsigned char ret_signature[NTLM_SIGNATURE_SIZE])
+{
+    unsigned char hash[16];
+
+    message_hash(direction, message, hash);
+    if (data != NULL)
+        rc4_apply(&direction->rc4, data, len, data);
+    put_signature(direction, hash, ret_signature);
+}
+
+bool ntlm_unseal(struct ntlm_direction *direction, const struct buf *message, unsigned char *data,
+    size_t len, const unsigned char signature[NTLM_SIGNATURE_SIZE])
+{
+    unsigned char hash[16];
+    unsigned char expected[NTLM_SIGNATURE_SIZE];
+
+    if (data != NULL)
+        rc4_apply(&direction->rc4, data, len, data);
+    message_hash(direction, message, hash);
+    put_signature(direction, hash, expected);
+    return memcmp(expected, signature, sizeof expected) == 0;
+}
+
+void ntlm_sign(const unsigned char *exported_key, uint32_t flags, bool from_client,
+    const struct buf *data, unsigned char ret_signature[16])
+{
+    struct ntlm_direction direction;
+
+    ntlm_direction_init(&direction, exported_key, flags, from_client);
+    ntlm_seal(&direction, data, NULL, 0, ret_signature);
 }

@@ -62,4 +62,29 @@ bool ntlm_mic_right(const struct buf *messages, size_t mic_offset, const unsigne
 void ntlm_sign(const unsigned char *exported_key, uint32_t flags, bool from_client,
     const struct buf *data, unsigned char ret_signature[16]);
 
+/* RC4, which OpenSSL 3 keeps in a provider of its own. */
+struct rc4 {
+    unsigned char box[256];
+    unsigned char i;
+    unsigned char j;
+};
+
+/* One direction of a session that signs and seals messages (3.4.4.2, 3.4.5). */
+struct ntlm_direction {
+    unsigned char sign_key[16];
+    struct rc4 rc4;
+    uint32_t sequence;
+    bool key_exchange;
+};
+
+enum { NTLM_SIGNATURE_SIZE = 16 };
+
+void ntlm_direction_init(struct ntlm_direction *direction, const unsigned char *exported_key,
+    uint32_t flags, bool from_client);
+/* Both work in place on `data`, a part of `message`; NULL data: it is signed only. */
+void ntlm_seal(struct ntlm_direction *direction, const struct buf *message, unsigned char *data,
+    size_t len, unsigned char ret_signature[NTLM_SIGNATURE_SIZE]);
+bool ntlm_unseal(struct ntlm_direction *direction, const struct buf *message, unsigned char *data,
+    size_t len, const unsigned char signature[NTLM_SIGNATURE_SIZE]);
+
 #endif

@@ -57,9 +57,9 @@ static const struct route routes[] = {
     {"/owa", true, VDIR_OWA, ACCESS_FORMS, false, owa_start},
     {"/ecp", true, VDIR_ECP, ACCESS_FORMS, false, get_only_page},
 
-    {"/mapi/emsmdb", true, VDIR_MAPI, ACCESS_LOGIN, false, get_only_page},
-    {"/mapi/nspi", true, VDIR_MAPI, ACCESS_LOGIN, false, get_only_page},
-    {"/rpc/rpcproxy.dll", false, VDIR_RPC, ACCESS_LOGIN, true, get_only_page},
+    {"/mapi/emsmdb", true, VDIR_MAPI, ACCESS_LOGIN, false, mapi_http_store},
+    {"/mapi/nspi", true, VDIR_MAPI, ACCESS_LOGIN, false, mapi_http_address_book},
+    {"/rpc/rpcproxy.dll", false, VDIR_RPC, ACCESS_LOGIN, true, rpc_proxy},
     {"/oab", true, VDIR_OAB, ACCESS_LOGIN, false, get_only_page},
     {"/microsoft-server-activesync", true, VDIR_ACTIVESYNC, ACCESS_LOGIN, false,
         activesync_options},
