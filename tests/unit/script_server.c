@@ -267,7 +267,12 @@ static bool step(struct serving *serving, const struct script_step *at)
             continue;
         return false;
     case SCRIPT_SLEEP:
-        return !is_stopped(serving->server, -1, at->ms);
+        if (is_stopped(serving->server, -1, at->ms))
+            return false;
+        /* What the test wrote meanwhile, and published with script_received(), is seen from now. */
+        pthread_mutex_lock(&serving->server->lock);
+        pthread_mutex_unlock(&serving->server->lock);
+        return true;
     case SCRIPT_SILENT:
         silent(serving);
         return false;
