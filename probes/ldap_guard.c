@@ -46,6 +46,8 @@ static bool read_limits(const struct guard_reading *reading, struct limits *ret_
     if (pso != NULL && entry_int(pso, "msDS-LockoutThreshold", &limits.threshold)) {
         interval_s(pso, "msDS-LockoutObservationWindow", &limits.window_s);
         interval_s(pso, "msDS-LockoutDuration", &limits.duration_s);
+    } else if (entry_text(reading->account, "msDS-ResultantPSO") != NULL) {
+        return false; /* it has one that the reader is not shown: the domain's does not hold */
     } else if (domain != NULL && entry_int(domain, "lockoutThreshold", &limits.threshold)) {
         interval_s(domain, "lockOutObservationWindow", &limits.window_s);
         interval_s(domain, "lockoutDuration", &limits.duration_s);
@@ -104,8 +106,9 @@ enum guard_verdict judge_guard(
         check_settle(check, OUTCOME_PASS, "failed logons do not lock accounts here");
         return GUARD_ALLOWS;
     }
-    bool counts = age_s(reading->account, "badPasswordTime", now, &age) && age < limits.window_s;
-    int64_t counted = counts ? count : 0;
+    /* Only a failure known to be older than the window is forgotten. */
+    bool over = age_s(reading->account, "badPasswordTime", now, &age) && age >= limits.window_s;
+    int64_t counted = over ? 0 : count;
     int64_t left = counted < limits.threshold ? limits.threshold - counted : 0;
     check_int(check, "account.attempts_left", left);
     if (left > 1) {

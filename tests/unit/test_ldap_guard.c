@@ -77,6 +77,11 @@ static const struct {
         CAUSE_NONE, 10},
     {"the count is not shown", {{"badPasswordTime", JUST_NOW}}, {{"lockoutThreshold", "10"}}, {{0}},
         GUARD_UNREAD, CAUSE_NONE, -1},
+    {"when the last one was is not shown", {{"badPwdCount", "9"}}, {{"lockoutThreshold", "10"}},
+        {{0}}, GUARD_DENIES, CAUSE_LOCKOUT_NEAR, 1},
+    {"its own policy is not shown",
+        {{"badPwdCount", "2"}, {"msDS-ResultantPSO", "CN=strict"}, {"badPasswordTime", JUST_NOW}},
+        {{"lockoutThreshold", "10"}}, {{0}}, GUARD_UNREAD, CAUSE_NONE, -1},
     {"the policy is not shown", {{"badPwdCount", "1"}}, {{"lockoutDuration", "0"}}, {{0}},
         GUARD_UNREAD, CAUSE_NONE, -1},
 };
