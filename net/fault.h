@@ -89,7 +89,8 @@
     X(AUTODISCOVER_ERROR, "autodiscover-error") /* <Error>, code is ErrorCode */                  \
     X(SOAP_FAULT, "soap-fault")                 /* the text carries the ResponseCode */           \
     X(SERVER_BUSY, "server-busy")                                                                 \
-    X(RPC_FAULT, "rpc-fault") /* the server of an RPC says so, or its proxy; code is the status */
+    X(MAPI_ERROR, "mapi-error") /* X-ResponseCode, or a code that no other cause fits */          \
+    X(RPC_FAULT, "rpc-fault")   /* the server of an RPC says so, or its proxy; code is the status */
 
 enum cause {
 #define X(symbol, name) CAUSE_##symbol,

@@ -7,6 +7,7 @@
 #include "net/wire/text.h"
 #include "probes/ldap.h"
 #include "probes/ldap_value.h"
+#include "probes/run.h"
 
 enum { UAC_DISABLED = 0x2, COMPUTED_LOCKED = 0x10 }; /* [MS-ADTS] 2.2.16 */
 
@@ -312,9 +313,20 @@ void judge_mailbox(const struct directory_entry *account, struct check *check)
     check_settle(check, OUTCOME_PASS, "the account is mailbox-enabled and visible");
 }
 
+/* Rows of the store log on to it: "GUID@domain" is how its URLs name it. */
+static void tell_mailbox(struct session *session, const char *guid)
+{
+    const char *legacy_dn = entry_text(&session->account, "legacyExchangeDN");
+    if (legacy_dn != NULL && guid != NULL)
+        run_learn_mailbox(session, legacy_dn,
+            arena_printf(&session->arena, "%s@%s", guid, session->settings->mail_domain),
+            SOURCE_AD);
+}
+
 static void mailbox_run(struct session *session, struct check *check)
 {
     judge_mailbox(&session->account, check);
+    tell_mailbox(session, check_get_text(check, "mailbox.guid", NULL));
 }
 
 const struct probe probe_ldap_mailbox = {

@@ -5,6 +5,7 @@
 
 #include "net/wire/build.h"
 #include "net/wire/text.h"
+#include "probes/mapi_http.h"
 #include "probes/offer.h"
 #include "probes/run.h"
 
@@ -139,6 +140,31 @@ static const struct {
     {"OWAUrl", SERVICE_OWA},
 };
 
+/* The store's URL; that of the address book lies beside it, on the same host. */
+static bool is_mapi_store(const struct autodiscover_url *url)
+{
+    return text_equal_nocase(url->protocol, "mapiHttp") && url->parent != NULL &&
+           text_equal_nocase(url->parent, "MailStore");
+}
+
+/* Other rows log on to this mailbox: told before they are wanted. */
+static void tell_mailbox(struct session *session, const struct autodiscover_answer *answer)
+{
+    const char *id = NULL;
+    for (size_t i = 0; id == NULL && i < answer->url_count; i++) {
+        if (is_mapi_store(&answer->urls[i]))
+            id = mapi_mailbox_id(&session->arena, answer->urls[i].url);
+    }
+    for (size_t i = 0; id == NULL && i < answer->protocol_count; i++) {
+        const struct autodiscover_protocol *protocol = &answer->protocols[i];
+        bool store = strcmp(protocol->type, "EXCH") == 0 && protocol->server != NULL;
+        if (store && strchr(protocol->server, '@') != NULL)
+            id = protocol->server;
+    }
+    if (answer->legacy_dn != NULL)
+        run_learn_mailbox(session, answer->legacy_dn, id, SOURCE_AUTODISCOVER);
+}
+
 static void discover(struct session *session, const struct autodiscover_answer *answer)
 {
     for (size_t i = 0; i < answer->url_count; i++) {
@@ -147,6 +173,8 @@ static void discover(struct session *session, const struct autodiscover_answer *
                 run_discover(
                     session, discoveries[d].service, answer->urls[i].url, SOURCE_AUTODISCOVER);
         }
+        if (is_mapi_store(&answer->urls[i]))
+            run_discover(session, SERVICE_MAPI, answer->urls[i].url, SOURCE_AUTODISCOVER);
     }
 }
 
@@ -161,6 +189,7 @@ static void pox_run(struct session *session, struct check *check)
     if (check->outcome != OUTCOME_PASS)
         return;
     session->parsed = answer;
+    tell_mailbox(session, answer);
     discover(session, answer);
 }
 

@@ -7,6 +7,7 @@
 #include "net/wire/text.h"
 #include "probes/autodiscover.h"
 #include "probes/ews.h"
+#include "probes/mapi_http.h"
 #include "probes/offer.h"
 #include "probes/run.h"
 
@@ -37,6 +38,8 @@ static void build_request(struct session *session, struct http_request *ret_requ
 {
     if (session->endpoint.service == SERVICE_EWS)
         ews_build(session, NULL, ret_request);
+    else if (session->endpoint.service == SERVICE_MAPI)
+        mapi_build_ping(session, ret_request);
     else
         autodiscover_build(session, ret_request);
 }
@@ -447,7 +450,8 @@ static void logon_run(struct session *session, struct check *check)
 static bool logon_applies(const struct endpoint *endpoint)
 {
     return !endpoint_is_clear(endpoint) &&
-           (endpoint->service == SERVICE_AUTODISCOVER || endpoint->service == SERVICE_EWS);
+           (endpoint->service == SERVICE_AUTODISCOVER || endpoint->service == SERVICE_EWS ||
+               endpoint->service == SERVICE_MAPI);
 }
 
 const struct probe probe_http_logon = {

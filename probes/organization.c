@@ -8,6 +8,7 @@
 #include "net/wire/text.h"
 #include "probes/ldap.h"
 #include "probes/ldap_value.h"
+#include "probes/mapi_http.h"
 #include "probes/run.h"
 
 /* How many objects get a check of their own; the rest is counted. */
@@ -282,8 +283,11 @@ static void discover_vdir(struct session *session, const struct directory_entry 
     const struct vdir_class *class = vdir_class(vdir);
     for (size_t i = 0; class->probed && i < sizeof attributes / sizeof attributes[0]; i++) {
         const char *url = entry_text(vdir, attributes[i]);
-        if (url != NULL && strstr(url, "://") != NULL)
-            run_discover(session, class->service, url, SOURCE_AD);
+        if (url == NULL || strstr(url, "://") == NULL)
+            continue;
+        if (class->service == SERVICE_MAPI) /* "https://mail/mapi": the store is below it */
+            url = mapi_url(&session->arena, url);
+        run_discover(session, class->service, url, SOURCE_AD);
     }
 }
 

@@ -32,7 +32,7 @@ const struct vdir_class *vdir_class(const struct directory_entry *entry)
         {"msExchWebServicesVirtualDirectory", SERVICE_EWS, true},
         {"msExchOWAVirtualDirectory", SERVICE_OWA, true},
         {"msExchECPVirtualDirectory", SERVICE_ECP, false},
-        {"msExchMapiVirtualDirectory", SERVICE_MAPI, false},
+        {"msExchMapiVirtualDirectory", SERVICE_MAPI, true},
         {"msExchRpcHttpVirtualDirectory", SERVICE_RPC, false},
         {"msExchOABVirtualDirectory", SERVICE_OAB, false},
         {"msExchMobileVirtualDirectory", SERVICE_ACTIVESYNC, false},

@@ -1,5 +1,6 @@
 #include "probes/plan.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -48,10 +49,15 @@ static bool same_path(const char *a, const char *b)
 {
     if (a == NULL || b == NULL)
         return a == b;
-    size_t length = strlen(a), other = strlen(b);
+    /* A query makes no other place: "/mapi/emsmdb/?MailboxId=…". */
+    size_t length = strcspn(a, "?"), other = strcspn(b, "?");
     length -= length > 1 && a[length - 1] == '/';
     other -= other > 1 && b[other - 1] == '/';
-    return length == other && (text_starts_nocase(a, b) || text_starts_nocase(b, a));
+    for (size_t i = 0; length == other && i < length; i++) {
+        if (tolower((unsigned char)a[i]) != tolower((unsigned char)b[i]))
+            return false;
+    }
+    return length == other;
 }
 
 static bool same_place(const struct endpoint *a, const struct endpoint *b)
@@ -206,7 +212,8 @@ struct job *plan_ask_srv_locked(
 
 static void want_front_end(struct plan *plan, const struct place *host, enum source source)
 {
-    static const enum service services[] = {SERVICE_AUTODISCOVER, SERVICE_EWS, SERVICE_OWA};
+    static const enum service services[] = {
+        SERVICE_AUTODISCOVER, SERVICE_EWS, SERVICE_OWA, SERVICE_MAPI};
     for (size_t i = 0; i < sizeof services / sizeof services[0]; i++) {
         /* Autodiscover on a host of the user's own is one more place to try, not the one clients
          * use. */

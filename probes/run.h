@@ -69,6 +69,18 @@ bool run_guard_tell(
 void run_discover(
     struct session *session, enum service service, const char *url, enum source source);
 
+/* Who the account's mailbox is, as an answer names it: its legacy DN, and "GUID@domain" where it is
+ * known (NULL: not). */
+struct known_mailbox {
+    const char *legacy_dn, *mailbox_id;
+    enum source source; /* AUTODISCOVER or AD */
+};
+void run_learn_mailbox(
+    struct session *session, const char *legacy_dn, const char *mailbox_id, enum source source);
+/* Waits while an Autodiscover row may still tell. Autodiscover's word counts before AD's. false:
+ * nobody told, or told in time. The texts live as long as the run. */
+bool run_mailbox(struct session *session, struct known_mailbox *ret_mailbox);
+
 /* What every replica holds alike is read by one row of a run: true for the first that asks for
  * `what`. After a failure run_release() lets the next row try. false: ret_who is the
  * row that reads it. */

@@ -54,6 +54,8 @@ struct run_shared {
     struct claim claims[CLAIMS_MAX];
     struct net_address kdc; /* whose TGT we have, once krb_ready */
     bool krb_ready;
+    struct known_mailbox told, read; /* by Autodiscover, in AD; legacy_dn NULL: not yet */
+    size_t mailbox_waiters;          /* chains in run_mailbox() */
     bool ending; /* interrupted or out of time: nothing starts any more, nobody waits */
     bool closed; /* results that come from now on are dropped */
 };

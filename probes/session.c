@@ -1,3 +1,4 @@
+#include "probes/mapi_http.h"
 #include "probes/probe.h"
 
 #include <stdarg.h>
@@ -12,6 +13,7 @@ void session_init(struct session *session)
 void session_done(struct session *session)
 {
     http_response_done(&session->response);
+    mapi_session_done(session->mapi);
     directory_close(session->directory);
     secctx_free(session->seal);
     http_close(session->http);

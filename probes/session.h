@@ -12,6 +12,7 @@
 #include "net/wire/httpauth.h"
 #include "probes/settings.h"
 
+struct mapi_session;
 struct run;
 struct probe;
 
@@ -53,6 +54,7 @@ struct session {
     const char *scheme; /* in use after AUTH: "Kerberos" "NTLM" "Basic" "Bearer" "forms" */
     struct http_response response; /* the first authenticated answer, for PROTOCOL and MAILBOX */
     const char *cookies;           /* OWA */
+    struct mapi_session *mapi;     /* MAPI over HTTP: its session contexts */
 
     const char *realm;              /* LDAP: the controller's Kerberos realm, or NULL */
     int64_t skew_s;                 /* LDAP: the server's clock minus ours */

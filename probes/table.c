@@ -3,6 +3,7 @@
 #include "probes/kerberos.h"
 #include "probes/ldap.h"
 #include "probes/logon.h"
+#include "probes/mapi_http.h"
 #include "probes/name.h"
 #include "probes/offer.h"
 #include "probes/organization.h"
@@ -33,11 +34,13 @@ const struct probe *const probe_table[] = {
     &probe_autodiscover_pox,
     &probe_ews_version,
     &probe_owa_app,
+    &probe_mapi_connect,
     /* MAILBOX */
     &probe_ldap_mailbox,
     &probe_autodiscover_mailbox,
     &probe_ews_folders,
     &probe_owa_mailbox,
+    &probe_mapi_mailbox,
     /* further mailboxes, and what is asked last because nothing waits for it */
     &probe_ldap_recipient,
     &probe_ldap_other,
@@ -51,6 +54,10 @@ const struct probe *const probe_table[] = {
     &probe_gc_spn,
     &probe_ews_mailbox,
     &probe_ews_public,
+    &probe_mapi_mailbox_of,
+    &probe_mapi_public,
+    &probe_mapi_book,
+    &probe_mapi_disconnect,
     &probe_ldap_state,
     &probe_ldap_groups,
     &probe_ldap_starttls,

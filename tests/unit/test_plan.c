@@ -211,11 +211,15 @@ static void test_merging(void **state)
     planned_answer(&planned, "mail.contoso.test", DNS_AAAA, "::1");
     row = planned_assert_row(&planned, "ews/mail.contoso.test/[::1]:443");
     assert_int_equal(row->endpoint.sources, 1u << SOURCE_GUESS | 1u << SOURCE_AUTODISCOVER);
-    assert_int_equal(planned_rows(&planned), rows + 2); /* EWS and OWA */
+    assert_int_equal(planned_rows(&planned), rows + 3); /* EWS, OWA, MAPI */
     /* Another port, path or service is another place. */
     planned_discover(&planned, SERVICE_EWS, "https://mail.contoso.test:444/ews/exchange.asmx");
     planned_discover(&planned, SERVICE_EWS, "https://mail.contoso.test/other.asmx");
-    assert_int_equal(planned_rows(&planned), rows + 2 + 4);
+    assert_int_equal(planned_rows(&planned), rows + 3 + 4);
+    /* A query is not: whose mailbox it is about. */
+    planned_discover(
+        &planned, SERVICE_MAPI, "https://mail.contoso.test/mapi/emsmdb/?MailboxId=a@b");
+    assert_int_equal(planned_rows(&planned), rows + 3 + 4);
     planned_done(&planned);
 }
 
@@ -260,7 +264,8 @@ static void test_places_of_the_user(void **state)
         "gc/192.0.2.10/192.0.2.10:3269", "gc/192.0.2.10/192.0.2.10:3268",
         "gc/192.0.2.11/192.0.2.11:3269", "ews/::1/[::1]:8443", "owa/::1/[::1]:8443",
         "autodiscover/::1/[::1]:8443", "ews/fe.contoso.test/127.0.0.20:443",
-        "owa/fe.contoso.test/127.0.0.20:443", "autodiscover/fe.contoso.test/127.0.0.20:443"};
+        "owa/fe.contoso.test/127.0.0.20:443", "autodiscover/fe.contoso.test/127.0.0.20:443",
+        "mapi/::1/[::1]:8443", "mapi/fe.contoso.test/127.0.0.20:443"};
     for (size_t i = 0; i < COUNT(rows); i++)
         planned_assert_row(&planned, rows[i]);
     assert_int_equal(planned_rows(&planned), COUNT(rows) + 1);
