@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "net/wire/ecodes.h"
+
 static const uint32_t entry_tags[] = {
     PID_TAG_DISPLAY_NAME, PID_TAG_EMAIL_ADDRESS, PID_TAG_SMTP_ADDRESS, PID_TAG_ACCOUNT};
 static const uint32_t person_tags[] = {PID_TAG_DISPLAY_NAME, PID_TAG_EMAIL_ADDRESS,
@@ -227,8 +229,8 @@ void judge_book(const struct book_seen *seen, const char *address, struct check 
     if (seen->step != NULL) {
         check_text(check, "book.step", seen->step);
         if (seen->fault.origin == ORIGIN_MAPI) {
-            check_text(check, "book.error", mapi_error_name((uint32_t)seen->fault.code));
-            check_text(check, "book.error_words", mapi_error_words((uint32_t)seen->fault.code));
+            check_text(check, "book.error", ecode_name((uint32_t)seen->fault.code));
+            check_text(check, "book.error_words", ecode_words((uint32_t)seen->fault.code));
         }
         check_fail(check, &seen->fault);
         return;

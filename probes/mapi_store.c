@@ -36,10 +36,7 @@ static const struct mapi_columns search_columns = {search_tags, 3};
 bool mapi_code_fault(struct fault *fault, uint32_t code, const char *what)
 {
     const char *name = ecode_name(code);
-    enum cause cause = mapi_error_cause(code);
-    if (cause == CAUSE_NOT_EXCHANGE)
-        cause = CAUSE_MAPI_ERROR;
-    return fault_set(fault, cause, ORIGIN_MAPI, (long)code, "%s: %s (0x%x): %s", what,
+    return fault_set(fault, ecode_cause(code), ORIGIN_MAPI, (long)code, "%s: %s (0x%x): %s", what,
         name != NULL ? name : "an unknown code", (unsigned)code, ecode_words(code));
 }
 

@@ -10,6 +10,8 @@
 
 #include <stdint.h>
 
+#include "net/fault.h"
+
 enum {
     EC_NONE = 0,
     EC_PROFILE_NOT_CONFIGURED = 0x11c,
@@ -55,6 +57,9 @@ enum {
 
 /* "ecLoginFailure"; NULL: a code that is not in our table. */
 const char *ecode_name(uint32_t code);
+/* LOGON_REFUSED, ACCESS_DENIED, NO_OBJECT, AMBIGUOUS, SERVER_BUSY, NO_MAILBOX …; MAPI_ERROR: a code
+ * that says none of these, or that is not in our table. */
+enum cause ecode_cause(uint32_t code);
 /* What it means, one clause for an admin: "the store could not log the user on"; never NULL. */
 const char *ecode_words(uint32_t code);
 

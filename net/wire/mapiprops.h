@@ -115,13 +115,6 @@ static inline uint16_t mapi_tag_id(uint32_t tag)
 /* "PidTagDisplayName", by the id alone; NULL: not in our table. */
 const char *mapi_tag_name(uint32_t tag);
 const char *mapi_type_name(uint16_t type); /* "PtypString"; NULL: unknown */
-/* "MAPI_E_LOGON_FAILED", "ecUnknownUser"; NULL: unknown. [MS-OXCDATA] 2.4 */
-const char *mapi_error_name(uint32_t code);
-/* What the code means, for an admin: "the logon failed"; NULL: unknown. */
-const char *mapi_error_words(uint32_t code);
-/* The cause behind the code: LOGON_REFUSED, ACCESS_DENIED, NO_OBJECT, AMBIGUOUS, SERVER_BUSY,
- * NO_MAILBOX …; NOT_EXCHANGE: a code that says none of these. */
-enum cause mapi_error_cause(uint32_t code);
 
 /* The value with this property id, whatever its type; NULL: none. An error value is found too. */
 const struct mapi_value *mapi_row_find(const struct mapi_row *row, uint32_t tag);

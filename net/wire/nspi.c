@@ -1,5 +1,6 @@
 #include "net/wire/nspi.h"
 
+#include "net/wire/ecodes.h"
 #include "net/wire/nspi_ndr.h"
 
 #include <string.h>
@@ -250,12 +251,12 @@ bool nspi_succeeded(enum nspi_opnum opnum, uint32_t status, struct fault *fault)
     const char *call = nspi_opnum_str(opnum);
     if (opnum == NSPI_UNBIND) /* 3.1.4.1.2 */
         return status == NSPI_UNBIND_SUCCESS ||
-               fault_set(fault, mapi_error_cause(status), ORIGIN_MAPI, (long)status,
+               fault_set(fault, ecode_cause(status), ORIGIN_MAPI, (long)status,
                    "%s answered 0x%08X instead of 1", call, (unsigned)status);
     if (status == NSPI_SUCCESS || status == NSPI_ERRORS_RETURNED)
         return true;
-    const char *name = mapi_error_name(status), *words = mapi_error_words(status);
-    enum cause cause = mapi_error_cause(status);
+    const char *name = ecode_name(status), *words = ecode_words(status);
+    enum cause cause = ecode_cause(status);
     if (name == NULL)
         return fault_set(
             fault, cause, ORIGIN_MAPI, (long)status, "%s answered 0x%08X", call, (unsigned)status);

@@ -58,7 +58,7 @@ enum nspi_mid {
     NSPI_MID_RESOLVED = 2,   /* fits one; its row is in the answer */
 };
 
-/* [MS-OXCDATA] 2.4; the others: mapi_error_name(). */
+/* [MS-OXCDATA] 2.4; the others: ecode_name(). */
 enum nspi_status {
     NSPI_SUCCESS = 0,
     NSPI_UNBIND_SUCCESS = 1,
@@ -118,7 +118,7 @@ bool nspi_read(struct arena *arena, enum nspi_opnum opnum, const void *stub, siz
     struct nspi_answer *ret_answer, struct fault *fault);
 
 /* Success as this call says it, or success with errors in some values. Else false, with the code in
- * words in *fault (ORIGIN_MAPI). Causes: mapi_error_cause(). */
+ * words in *fault (ORIGIN_MAPI). Causes: ecode_cause(). */
 bool nspi_succeeded(enum nspi_opnum opnum, uint32_t status, struct fault *fault);
 
 /* ---- entry ids, 2.2.9 ---- */

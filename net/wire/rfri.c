@@ -1,5 +1,6 @@
 #include "net/wire/rfri.h"
 
+#include "net/wire/ecodes.h"
 #include "net/wire/mapiprops.h"
 #include "net/wire/ndr.h"
 
@@ -82,9 +83,8 @@ bool rfri_succeeded(enum rfri_opnum opnum, const struct rfri_answer *answer, str
     if (answer->status == 0)
         return fault_set(
             fault, CAUSE_NO_OBJECT, ORIGIN_MAPI, 0, "%s succeeded, but names no server", call);
-    const char *name = mapi_error_name(answer->status), *words = mapi_error_words(answer->status);
-    enum cause cause = mapi_error_cause(answer->status);
-    return fault_set(fault, cause, ORIGIN_MAPI, (long)answer->status, "%s answered 0x%08X%s%s%s%s",
-        call, (unsigned)answer->status, name == NULL ? "" : " ", name == NULL ? "" : name,
-        words == NULL ? "" : ": ", words == NULL ? "" : words);
+    const char *name = ecode_name(answer->status), *words = ecode_words(answer->status);
+    enum cause cause = ecode_cause(answer->status);
+    return fault_set(fault, cause, ORIGIN_MAPI, (long)answer->status, "%s answered 0x%08X%s%s: %s",
+        call, (unsigned)answer->status, name == NULL ? "" : " ", name == NULL ? "" : name, words);
 }

@@ -29,7 +29,7 @@ enum {
 bool rfri_write(struct writer *writer, enum rfri_opnum opnum, const char *dn);
 
 struct rfri_answer {
-    uint32_t status;  /* 0, or an error code: mapi_error_name() */
+    uint32_t status;  /* 0, or an error code: ecode_name() */
     const char *host; /* as it came; NULL: none */
 };
 

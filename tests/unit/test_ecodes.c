@@ -55,6 +55,28 @@ static void test_names(void **state)
     }
 }
 
+static void test_causes(void **state)
+{
+    (void)state;
+    static const struct {
+        uint32_t code;
+        enum cause cause;
+    } rows[] = {
+        {EC_NONE, CAUSE_NONE},
+        {EC_LOGIN_FAILURE, CAUSE_LOGON_REFUSED},
+        {EC_NOT_FOUND, CAUSE_NO_OBJECT},
+        {UINT32_C(0x00040380), CAUSE_MAPI_ERROR},
+        {UINT32_C(0x80040700), CAUSE_AMBIGUOUS},
+        {EC_ACCESS_DENIED, CAUSE_ACCESS_DENIED},
+        {EC_UNKNOWN_USER, CAUSE_NO_MAILBOX},
+        {EC_WRONG_SERVER, CAUSE_REFERRAL},
+        {EC_SERVER_PAUSED, CAUSE_SERVER_BUSY},
+        {1, CAUSE_MAPI_ERROR},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        assert_int_equal(ecode_cause(rows[i].code), rows[i].cause);
+}
+
 /* The search needs the table in order: every code that a scan finds must be found. */
 static void test_all_found(void **state)
 {
@@ -70,7 +92,7 @@ static void test_all_found(void **state)
     found += ecode_name(UINT32_C(0x80070005)) != NULL;
     found += ecode_name(UINT32_C(0x8007000e)) != NULL;
     found += ecode_name(UINT32_C(0x80070057)) != NULL;
-    assert_int_equal(found, 110);
+    assert_int_equal(found, 119);
 }
 
 static void test_unknown(void **state)
@@ -86,6 +108,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_names),
         cmocka_unit_test(test_all_found),
+        cmocka_unit_test(test_causes),
         cmocka_unit_test(test_unknown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

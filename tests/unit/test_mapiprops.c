@@ -36,30 +36,6 @@ static void test_names(void **state)
     assert_null(mapi_type_name(0x4321));
 }
 
-static void test_errors(void **state)
-{
-    (void)state;
-    static const struct {
-        uint32_t code;
-        const char *name;
-        enum cause cause;
-    } errors[] = {
-        {0x80040111, "MAPI_E_LOGON_FAILED", CAUSE_LOGON_REFUSED},
-        {0x8004010f, "MAPI_E_NOT_FOUND", CAUSE_NO_OBJECT},
-        {0x00040380, "MAPI_W_ERRORS_RETURNED", CAUSE_NOT_EXCHANGE},
-        {0x80040700, "MAPI_E_AMBIGUOUS_RECIP", CAUSE_AMBIGUOUS},
-        {0x80070005, "MAPI_E_NO_ACCESS", CAUSE_ACCESS_DENIED},
-        {0x000003eb, "ecUnknownUser", CAUSE_NO_MAILBOX},
-    };
-    for (size_t i = 0; i < sizeof errors / sizeof *errors; i++) {
-        assert_string_equal(mapi_error_name(errors[i].code), errors[i].name);
-        assert_non_null(mapi_error_words(errors[i].code));
-        assert_int_equal(mapi_error_cause(errors[i].code), errors[i].cause);
-    }
-    assert_null(mapi_error_name(0x12345678));
-    assert_null(mapi_error_words(0x12345678));
-}
-
 /* ---- single values ---- */
 
 static const struct {
@@ -243,7 +219,6 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_names),
-        cmocka_unit_test(test_errors),
         cmocka_unit_test(test_values),
         cmocka_unit_test(test_types_without_encoding),
         cmocka_unit_test(test_bounds),

@@ -5,6 +5,7 @@
 
 #include <cmocka.h>
 
+#include "net/wire/ecodes.h"
 #include "net/wire/nspi.h"
 #include "net/wire/nspi_ndr.h"
 #include "tests/unit/sample.h"
@@ -137,8 +138,9 @@ static void test_session(void **state)
     assert_false(nspi_succeeded(NSPI_BIND, answer.status, &fault));
     assert_int_equal(fault.cause, CAUSE_LOGON_REFUSED);
     assert_int_equal(fault.origin, ORIGIN_MAPI);
-    assert_string_equal(
-        fault.text, "NspiBind answered 0x80040111 MAPI_E_LOGON_FAILED: the logon failed");
+    assert_string_equal(fault.text,
+        "NspiBind answered 0x80040111 ecLoginFailure: the logon failed: database offline, or the "
+        "directory look-up failed");
 
     assert_true(read_sample(&arena, "unbind", &answer, &fault));
     assert_true(nspi_succeeded(NSPI_UNBIND, answer.status, &fault)); /* 1 */
@@ -258,7 +260,7 @@ static void test_props(void **state)
     assert_texts(&row->values[7]); /* MultipleString8 */
     const struct mapi_value *value = mapi_row_find(row, PID_TAG_HOME_MESSAGE_DATABASE);
     assert_int_equal(value->type, MAPI_ERROR_CODE);
-    assert_string_equal(mapi_error_name((uint32_t)value->number), "MAPI_E_NOT_FOUND");
+    assert_string_equal(ecode_name((uint32_t)value->number), "ecNotFound");
     assert_null(mapi_row_text(row, PID_TAG_HOME_MESSAGE_DATABASE));
     value = mapi_row_find(row, 0x3a701102); /* MultipleBinary */
     assert_int_equal(value->count, 3);
