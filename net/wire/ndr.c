@@ -120,18 +120,15 @@ void ndr_put_string8(struct writer *writer, const char *text)
     write_bytes(writer, text, count);
 }
 
-bool ndr_put_string16(struct writer *writer, const char *utf8)
+void ndr_put_string16(struct writer *writer, const char *utf8)
 {
     struct arena arena = {0};
     size_t length = 0;
     const uint8_t *bytes = utf8_to_utf16le(&arena, utf8, &length);
-    if (bytes != NULL) {
-        put_counts(writer, length / 2 + 1);
-        write_bytes(writer, bytes, length);
-        write_le16(writer, 0);
-    }
+    put_counts(writer, length / 2 + 1);
+    write_bytes(writer, bytes, length);
+    write_le16(writer, 0);
     arena_done(&arena);
-    return bytes != NULL;
 }
 
 void ndr_put_bytes(struct writer *writer, const void *bytes, size_t length)

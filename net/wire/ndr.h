@@ -40,7 +40,8 @@ void ndr_put_u64(struct writer *writer, uint64_t value);
 void ndr_put_pointer(struct writer *writer, uint32_t *next_id, bool present);
 /* [string]: maximum count, 0, actual count, characters with NUL. */
 void ndr_put_string8(struct writer *writer, const char *text);
-bool ndr_put_string16(struct writer *writer, const char *utf8); /* false: not UTF-8 */
+/* What is not UTF-8 becomes U+FFFD. */
+void ndr_put_string16(struct writer *writer, const char *utf8);
 /* A conformant byte array: its count, then the bytes. */
 void ndr_put_bytes(struct writer *writer, const void *bytes, size_t length);
 

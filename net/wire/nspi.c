@@ -69,8 +69,7 @@ static void put_names(
             ndr_put_string8(writer, call->names[i]);
         } else {
             write_align(writer, 4);
-            if (!ndr_put_string16(writer, call->names[i]))
-                writer->failed = true;
+            ndr_put_string16(writer, call->names[i]);
         }
     }
 }

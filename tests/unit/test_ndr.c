@@ -155,7 +155,7 @@ static void test_writing(void **state)
     ndr_put_pointer(&writer, &next, false);
     ndr_put_pointer(&writer, &next, true);
     ndr_put_string8(&writer, "ab");
-    assert_true(ndr_put_string16(&writer, "\xc3\xa4"));
+    ndr_put_string16(&writer, "\xc3\xa4");
     ndr_put_bytes(&writer, "xyz", 3);
     assert_true(writer_ok(&writer));
     assert_int_equal(writer.length, sizeof expected);
@@ -173,7 +173,7 @@ static void test_round(void **state)
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         struct writer writer = writer_of(bytes, sizeof bytes);
         ndr_put_string8(&writer, texts[i]);
-        assert_true(ndr_put_string16(&writer, texts[i]));
+        ndr_put_string16(&writer, texts[i]);
         struct reader reader = reader_of(bytes, writer.length);
         assert_string_equal(ndr_string8(&reader, &arena, 100), texts[i]);
         assert_string_equal(ndr_string16(&reader, &arena, 100), texts[i]);
