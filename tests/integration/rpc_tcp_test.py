@@ -26,7 +26,7 @@ def main():
         command = [
             *("samba", "-s", os.path.join(lab, "dc1", "etc", "smb.conf"), "-F", "--no-process-group", "-M", "single"),
             "--option=server services=rpc",
-            "--option=dcerpc endpoint servers=epmapper,lsarpc,samr",
+            "--option=dcerpc endpoint servers=epmapper,lsarpc,samr,drsuapi,dssetup,netlogon,wkssvc,unixinfo,backupkey,dnsserver,remote",
             f"--option=pid directory={folder}",
         ]
         with open(os.path.join(folder, "log"), "w", encoding="utf-8") as log:
