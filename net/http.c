@@ -151,6 +151,7 @@ void http_close(struct http_conn *conn)
     if (conn == NULL)
         return;
     http_land(conn);
+    http_response_done(&conn->partial);
     if (conn->easy != NULL)
         curl_easy_cleanup(conn->easy);
     if (conn->multi != NULL)
@@ -302,10 +303,11 @@ bool http_begin(struct http_conn *conn, const struct http_request *request, stru
     if (conn->in_flight)
         return fault_set(fault, CAUSE_INTERNAL, ORIGIN_EXREACH, 0, "a request is under way");
     bool first = !conn->handed_over;
+    http_response_done(&conn->partial);
     flight->request = request;
     flight->begun_us = clock_monotonic_us();
-    flight->answer_headers =
-        arena_alloc(&flight->arena, HTTP_HEADERS_MAX * sizeof *flight->answer_headers);
+    flight->answer_headers = arena_alloc(
+        &flight->arena, (HTTP_HEADERS_MAX + HTTP_LENGTHS_MAX) * sizeof *flight->answer_headers);
     conn->error[0] = '\0';
     if (!may_begin(conn, fault) || !http_curl_prepare(conn, fault)) {
         flight_done(flight);
@@ -341,24 +343,23 @@ bool http_answer_whole(const struct http_conn *conn)
     return !conn->tls || flight->has_length || flight->body_length == 0 || conn->seen.close_notify;
 }
 
-/* The answer was taken whole; its memory goes to the caller. */
-static void hand_out(struct http_conn *conn, struct http_response *ret_response)
+/* The answer, or what there is of it; its memory goes to the caller. */
+static void hand_out(struct http_conn *conn, size_t body_max, struct http_response *ret_response)
 {
     struct http_flight *flight = &conn->flight;
     int64_t now = clock_monotonic_us();
+    size_t length = flight->body_length < body_max ? flight->body_length : body_max;
     struct http_response response = {
         .status = flight->status,
         .reason = flight->reason != NULL ? flight->reason : "",
         .headers = flight->answer_headers,
         .header_count = flight->header_count,
-        .length = flight->body_length,
+        .length = length,
         .first_byte_us = flight->first_byte_us - flight->begun_us,
         .elapsed_us = now - flight->begun_us,
         .closes = conn->gone || sock_is_dead(conn->sock),
     };
-    response.body = flight->body == NULL
-                        ? ""
-                        : arena_strndup(&flight->arena, flight->body, flight->body_length);
+    response.body = flight->body == NULL ? "" : arena_strndup(&flight->arena, flight->body, length);
     response.arena = flight->arena;
     flight->arena = (struct arena){0};
     *ret_response = response;
@@ -375,12 +376,24 @@ bool http_finish(struct http_conn *conn, struct net_limit limit, struct http_res
         ok = http_finish_fault(conn, fault);
     if (ok) {
         http_trace_body(conn, '<', flight->body_length);
-        hand_out(conn, ret_response);
+        hand_out(conn, flight->body_length, ret_response);
     } else {
         conn->spent = true;
+        http_response_done(&conn->partial);
+        if (flight->headers_whole && flight->status >= 200)
+            hand_out(conn, HTTP_PARTIAL_MAX, &conn->partial);
     }
     http_land(conn);
     return ok;
+}
+
+bool http_partial(struct http_conn *conn, struct http_response *ret_response)
+{
+    if (conn->partial.status == 0)
+        return false;
+    *ret_response = conn->partial;
+    conn->partial = (struct http_response){0};
+    return true;
 }
 
 bool http_exchange(struct http_conn *conn, const struct http_request *request,

@@ -14,7 +14,8 @@
 enum {
     HTTP_HEADERS_MAX = 200,             /* kept of one response */
     HTTP_HEADER_BYTES_MAX = 256 * 1024, /* then TOO_LARGE */
-    HTTP_BODY_MAX = 4 * 1024 * 1024     /* default cap, then TOO_LARGE */
+    HTTP_BODY_MAX = 4 * 1024 * 1024,    /* default cap, then TOO_LARGE */
+    HTTP_PARTIAL_MAX = 64 * 1024
 };
 
 struct http_conn;
@@ -83,6 +84,11 @@ bool http_finish(struct http_conn *conn, struct net_limit limit, struct http_res
 /* Both. */
 bool http_exchange(struct http_conn *conn, const struct http_request *request,
     struct net_limit limit, struct http_response *ret_response, struct fault *fault);
+
+/* What had come of the answer to the request that failed last, once: its headers, and of its body
+ * no more than HTTP_PARTIAL_MAX bytes. false: not even all headers. The caller frees it:
+ * http_response_done(). */
+bool http_partial(struct http_conn *conn, struct http_response *ret_response);
 
 /* What the handshake showed; empty (done false) before, and for plain HTTP. Lives as the
  * connection. */

@@ -124,12 +124,30 @@ static bool is_sound(struct http_flight *flight)
     return true;
 }
 
+static bool says_length(const char *line, size_t name)
+{
+    struct arena arena = {0};
+    const char *text = arena_strndup(&arena, line, name);
+    bool yes =
+        text_equal_nocase(text, "Content-Length") || text_equal_nocase(text, "Transfer-Encoding");
+    arena_done(&arena);
+    return yes;
+}
+
+/* Beyond those we keep, what says where the body ends still counts. */
+static bool is_kept(const struct http_flight *flight, const char *line, size_t name)
+{
+    if (flight->header_count < HTTP_HEADERS_MAX)
+        return true;
+    return flight->header_count < HTTP_HEADERS_MAX + HTTP_LENGTHS_MAX && says_length(line, name);
+}
+
 static bool add_header(struct http_flight *flight, const char *line, size_t length)
 {
     const char *colon = memchr(line, ':', length);
-    if (colon == NULL || flight->header_count == HTTP_HEADERS_MAX)
+    size_t name = colon == NULL ? 0 : (size_t)(colon - line);
+    if (colon == NULL || !is_kept(flight, line, name))
         return true;
-    size_t name = (size_t)(colon - line);
     size_t at = name + 1;
     while (at < length && (line[at] == ' ' || line[at] == '\t'))
         at++;

@@ -10,7 +10,7 @@
 #include "net/http.h"
 #include "net/tls_private.h"
 
-enum { HTTP_FIRST_SIZE = 32, HTTP_STREAMS_MAX = 4 };
+enum { HTTP_FIRST_SIZE = 32, HTTP_STREAMS_MAX = 4, HTTP_LENGTHS_MAX = 4 };
 
 /* What a streamed request still has to send (http_stream.c). */
 struct http_upload {
@@ -66,6 +66,7 @@ struct http_conn {
     struct curl_slist *resolve;
     bool in_flight;
     struct http_flight flight;
+    struct http_response partial; /* status 0: none */
     http_trace *trace;
     void *trace_context;
     char error[CURL_ERROR_SIZE];

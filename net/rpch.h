@@ -28,7 +28,7 @@ enum { RPCH_GRACE_MS = 250 }; /* at least: for the other channel's answer, once 
 
 struct rpch_leg {
     struct http_conn *conn;    /* stays the caller's, who closes it after rpch_close() */
-    const char *authorization; /* value of the header; NULL: none */
+    const char *authorization; /* value of the header; NULL: none. Not kept */
 };
 
 struct rpch_request {
@@ -50,6 +50,7 @@ struct rpch_seen {
      * of it. The arena of each is the report's. */
     struct http_response answers[RPCH_CHANNELS];
     struct fault faults[RPCH_CHANNELS]; /* how each failed; CAUSE_NONE: it did not */
+    bool sent[RPCH_CHANNELS];           /* the request is on its way, and its logon */
     bool has_rpc_error[RPCH_CHANNELS];  /* "503 RPC Error: 6ba" */
     uint32_t rpc_error[RPCH_CHANNELS];
     enum rts_state state;                           /* how far it came */
@@ -58,6 +59,12 @@ struct rpch_seen {
         opened_us; /* OUT's 200, and CONN/C2, since the requests went out; 0: not */
 };
 void rpch_seen_done(struct rpch_seen *seen);
+/* The channel whose fault explains the other's; faults of both may be CAUSE_NONE: OUT. */
+enum rpch_channel rpch_blamed(const struct rpch_seen *seen);
+/* What an answer to a channel's request means that is no channel: see rpch_open(). authorized: the
+ * request carried a logon. Always false. */
+bool rpch_refusal(enum rpch_channel channel, const struct http_response *answer, bool authorized,
+    struct fault *fault);
 
 struct rpch;
 /* ret_seen is filled in any case. The fault is the one of the channel to blame, and names it.
@@ -69,6 +76,14 @@ struct rpch;
  *   MALFORMED TOO_LARGE: garbage on OUT; INTERRUPTED INTERNAL. */
 bool rpch_open(const struct rpch_request *request, struct net_limit limit, struct rpch **ret_rpch,
     struct rpch_seen *ret_seen, struct fault *fault);
+/* The same in two stages, where OUT's own logon is the proof of the password. legs[RPCH_IN] of the
+ * request is not looked at. true: OUT is answered with 200. */
+bool rpch_open_out(const struct rpch_request *request, struct net_limit limit,
+    struct rpch **ret_rpch, struct rpch_seen *ret_seen, struct fault *fault);
+/* RPC_IN_DATA, to CONN/C2. `seen` goes on where rpch_open_out() left it, but opened_us counts from
+ * here. After a failure the connection is still the caller's to close. */
+bool rpch_open_in(struct rpch *rpch, const struct rpch_leg *in, struct net_limit limit,
+    struct rpch_seen *seen, struct fault *fault);
 void rpch_close(struct rpch *rpch); /* NULL is allowed; ends both requests */
 
 /* Its close() does nothing: rpch_close() is the caller's. */

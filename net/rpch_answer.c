@@ -48,31 +48,48 @@ static const char *status_words(int status)
     return "that is no answer of an RPC proxy";
 }
 
-static bool refusal(const struct rpch_request *request, enum rpch_channel channel,
-    const struct http_conn *conn, int status, struct fault *fault)
+/* What a refusal is judged by. */
+struct refusal {
+    int status;
+    const char *reason, *location;
+    bool authorized; /* it answers our logon */
+};
+
+static bool refusal_fault(
+    enum rpch_channel channel, const struct refusal *refusal, struct fault *fault)
 {
     const char *method = rpch_method(channel);
-    const char *location = http_stream_header(conn, "Location", 0);
+    int status = refusal->status;
     uint32_t code = 0;
-    if (status == 503 && rts_error_parse(http_stream_reason(conn), &code)) {
+    if (status == 503 && rts_error_parse(refusal->reason, &code)) {
         (void)rpc_status_fault(code, "the RPC proxy", fault);
         rpch_name_fault(channel, fault);
         return false;
     }
-    if (status == 401 && request->legs[channel].authorization != NULL)
+    if (status == 401 && refusal->authorized)
         return fault_set(fault, CAUSE_LOGON_REFUSED, ORIGIN_HTTP, status,
             "%s is answered with 401: our logon is refused there", method);
     if (status == 401)
         return fault_set(fault, CAUSE_HTTP_STATUS, ORIGIN_HTTP, status,
             "%s is answered with 401: a logon is wanted there", method);
-    if (status / 100 == 3 && location != NULL)
+    if (status / 100 == 3 && refusal->location != NULL)
         return fault_set(fault, CAUSE_REDIRECTED, ORIGIN_HTTP, status,
-            "%s is answered with %d: redirected to %.100s", method, status, location);
+            "%s is answered with %d: redirected to %.100s", method, status, refusal->location);
     if (status == 200)
         return fault_set(fault, CAUSE_NOT_EXCHANGE, ORIGIN_HTTP, status,
             "%s is answered with 200 while it is open: that is no RPC proxy", method);
     return fault_set(fault, CAUSE_HTTP_STATUS, ORIGIN_HTTP, status, "%s is answered with %d: %s",
         method, status, status_words(status));
+}
+
+bool rpch_refusal(enum rpch_channel channel, const struct http_response *answer, bool authorized,
+    struct fault *fault)
+{
+    struct refusal refusal = {.status = answer->status,
+        .reason = answer->reason,
+        .location = http_header(answer, "Location"),
+        .authorized = authorized};
+    return refusal_fault(channel, &refusal, fault);
 }
 
 /* The type is application/rpc ([MS-RPCH] 2.1.2.1.4); a page comes from somebody else. */
@@ -88,7 +105,11 @@ bool rpch_has_failed(const struct rpch_request *request, enum rpch_channel chann
     int status = http_stream_status(conn);
     struct fault end = {0};
     if (status != 0 && (channel == RPCH_IN || status != 200)) {
-        (void)refusal(request, channel, conn, status, fault);
+        struct refusal refusal = {.status = status,
+            .reason = http_stream_reason(conn),
+            .location = http_stream_header(conn, "Location", 0),
+            .authorized = request->legs[channel].authorization != NULL};
+        (void)refusal_fault(channel, &refusal, fault);
         return true;
     }
     if (status == 200 && rpch_is_page(conn)) {
@@ -154,7 +175,7 @@ void rpch_keep_answer(enum rpch_channel channel, struct http_conn *conn, struct 
 {
     struct http_response *answer = &seen->answers[channel];
     const uint8_t *bytes = NULL;
-    int status = http_stream_status(conn);
+    int status = conn == NULL ? 0 : http_stream_status(conn);
     if (status == 0)
         return;
     size_t length = http_stream_bytes(conn, &bytes);
@@ -171,17 +192,20 @@ void rpch_keep_answer(enum rpch_channel channel, struct http_conn *conn, struct 
 }
 
 /* A refusal explains an end of the other connection, and OUT goes before IN. */
+enum rpch_channel rpch_blamed(const struct rpch_seen *seen)
+{
+    bool in_first = seen->faults[RPCH_OUT].cause == CAUSE_NONE ||
+                    (seen->answers[RPCH_OUT].status == 0 && seen->answers[RPCH_IN].status != 0);
+    return in_first && seen->faults[RPCH_IN].cause != CAUSE_NONE ? RPCH_IN : RPCH_OUT;
+}
+
 void rpch_blame(const struct rpch_seen *seen, struct fault *fault)
 {
     const struct fault *out = &seen->faults[RPCH_OUT], *in = &seen->faults[RPCH_IN];
-    if (out->cause == CAUSE_NONE && in->cause == CAUSE_NONE)
+    if (fault == NULL || (out->cause == CAUSE_NONE && in->cause == CAUSE_NONE))
         return;
-    bool in_first = out->cause == CAUSE_NONE ||
-                    (seen->answers[RPCH_OUT].status == 0 && seen->answers[RPCH_IN].status != 0);
-    const struct fault *why = in_first ? in : out;
+    const struct fault *why = &seen->faults[rpch_blamed(seen)];
     bool both = out->cause != CAUSE_NONE && in->cause == out->cause && in->code == out->code;
-    if (fault == NULL)
-        return;
     *fault = *why;
     if (both)
         fault_set(fault, why->cause, why->origin, why->code, "%.180s (IN too)", why->text);

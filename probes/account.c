@@ -317,10 +317,12 @@ void judge_mailbox(const struct directory_entry *account, struct check *check)
 static void tell_mailbox(struct session *session, const char *guid)
 {
     const char *legacy_dn = entry_text(&session->account, "legacyExchangeDN");
-    if (legacy_dn != NULL && guid != NULL)
-        run_learn_mailbox(session, legacy_dn,
-            arena_printf(&session->arena, "%s@%s", guid, session->settings->mail_domain),
-            SOURCE_AD);
+    if (legacy_dn == NULL || guid == NULL)
+        return;
+    const struct known_mailbox mailbox = {.legacy_dn = legacy_dn,
+        .mailbox_id = arena_printf(&session->arena, "%s@%s", guid, session->settings->mail_domain),
+        .source = SOURCE_AD};
+    run_learn_mailbox(session, &mailbox);
 }
 
 static void mailbox_run(struct session *session, struct check *check)

@@ -150,23 +150,50 @@ static bool is_mapi_store(const struct autodiscover_url *url)
 /* Other rows log on to this mailbox: told before they are wanted. */
 static void tell_mailbox(struct session *session, const struct autodiscover_answer *answer)
 {
-    const char *id = NULL;
+    const char *id = NULL, *server = NULL;
     for (size_t i = 0; id == NULL && i < answer->url_count; i++) {
         if (is_mapi_store(&answer->urls[i]))
             id = mapi_mailbox_id(&session->arena, answer->urls[i].url);
     }
-    for (size_t i = 0; id == NULL && i < answer->protocol_count; i++) {
+    for (size_t i = 0; server == NULL && i < answer->protocol_count; i++) {
         const struct autodiscover_protocol *protocol = &answer->protocols[i];
-        bool store = strcmp(protocol->type, "EXCH") == 0 && protocol->server != NULL;
-        if (store && strchr(protocol->server, '@') != NULL)
-            id = protocol->server;
+        if (strcmp(protocol->type, "EXCH") == 0)
+            server = protocol->server;
     }
-    if (answer->legacy_dn != NULL)
-        run_learn_mailbox(session, answer->legacy_dn, id, SOURCE_AUTODISCOVER);
+    if (id == NULL && server != NULL && strchr(server, '@') != NULL)
+        id = server;
+    const struct known_mailbox mailbox = {.legacy_dn = answer->legacy_dn,
+        .mailbox_id = id,
+        .server = server,
+        .source = SOURCE_AUTODISCOVER};
+    if (mailbox.legacy_dn != NULL)
+        run_learn_mailbox(session, &mailbox);
+}
+
+/* [MS-OXDSCLI] 2.2.4.1.1.2.5: EXPR (and EXHTTP) name the RPC proxy; EXCH names the store, which is
+ * reached over TCP where that is a host. */
+static void discover_rpc(struct session *session, const struct autodiscover_answer *answer)
+{
+    struct arena *arena = &session->arena;
+    for (size_t i = 0; i < answer->protocol_count; i++) {
+        const struct autodiscover_protocol *protocol = &answer->protocols[i];
+        const char *server = protocol->server;
+        if (server == NULL || strchr(server, '@') != NULL)
+            continue;
+        bool store = strcmp(protocol->type, "EXCH") == 0;
+        if (store)
+            run_discover(session, SERVICE_RPC, arena_printf(arena, RPC_TCP_URL "%.255s", server),
+                SOURCE_AUTODISCOVER);
+        else if (strcmp(protocol->type, "EXPR") == 0 || strcmp(protocol->type, "EXHTTP") == 0)
+            run_discover(session, SERVICE_RPC,
+                arena_printf(arena, "https://%.255s%s", server, service_path(SERVICE_RPC)),
+                SOURCE_AUTODISCOVER);
+    }
 }
 
 static void discover(struct session *session, const struct autodiscover_answer *answer)
 {
+    discover_rpc(session, answer);
     for (size_t i = 0; i < answer->url_count; i++) {
         for (size_t d = 0; d < sizeof discoveries / sizeof discoveries[0]; d++) {
             if (text_equal_nocase(answer->urls[i].element, discoveries[d].element))

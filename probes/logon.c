@@ -1,17 +1,16 @@
 #include "probes/logon.h"
 
-#include <openssl/crypto.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "net/wire/text.h"
 #include "probes/autodiscover.h"
 #include "probes/ews.h"
+#include "probes/logon_legs.h"
 #include "probes/mapi_http.h"
 #include "probes/offer.h"
+#include "probes/rpc_http.h"
 #include "probes/run.h"
-
-enum { LEGS_MAX = 6 };
 
 static const struct fact_def logon_facts[] = {
     {"auth.scheme", FACT_TEXT, "what logged on, or was refused: Kerberos, NTLM, Basic, Bearer"},
@@ -40,6 +39,8 @@ static void build_request(struct session *session, struct http_request *ret_requ
         ews_build(session, NULL, ret_request);
     else if (session->endpoint.service == SERVICE_MAPI)
         mapi_build_ping(session, ret_request);
+    else if (session->endpoint.service == SERVICE_RPC)
+        rpc_build_leg(session, ret_request);
     else
         autodiscover_build(session, ret_request);
 }
@@ -49,6 +50,8 @@ static void build_request(struct session *session, struct http_request *ret_requ
 static bool send_with(struct session *session, const struct http_request *request,
     const char *authorization, bool *proof, struct http_response *ret_response, struct fault *fault)
 {
+    if (session->endpoint.service == SERVICE_RPC && proof != NULL)
+        return rpc_send_out(session, authorization, proof, ret_response, fault);
     struct arena scratch = {0};
     struct http_request leg = *request;
     struct http_header *headers =
@@ -60,7 +63,7 @@ static bool send_with(struct session *session, const struct http_request *reques
     leg.headers = headers;
     leg.header_count = request->header_count + 1;
     leg.credentials = true;
-    if (proof == NULL) {
+    if (proof == NULL && leg.body_length > 0) {
         leg.body = NULL;
         leg.body_length = 0;
     }
@@ -74,26 +77,6 @@ static bool send_with(struct session *session, const struct http_request *reques
 }
 
 /* ---- one attempt ---- */
-
-struct attempt {
-    const char *scheme; /* "NTLM" */
-    const char *header; /* "Negotiate" */
-    enum sec_mechanism mechanism;
-    bool sent; /* a proof left this host */
-};
-
-static bool server_token(const struct http_response *response, const char *scheme,
-    struct arena *arena, uint8_t **ret_token, size_t *ret_length)
-{
-    struct challenge list[CHALLENGES_MAX];
-    size_t count = 0;
-    const char *value;
-    for (size_t i = 0; (value = http_header_nth(response, "WWW-Authenticate", i)) != NULL; i++)
-        challenges_parse(arena, value, list, &count);
-    const struct challenge *challenge = challenge_find(list, count, scheme);
-    return challenge != NULL && challenge->token != NULL &&
-           base64_decode(arena, challenge->token, strlen(challenge->token), ret_token, ret_length);
-}
 
 static void note_challenge(const struct ntlm_challenge *challenge,
     const struct http_response *response, struct check *check)
@@ -123,97 +106,38 @@ static bool ticket_refused(
     return true;
 }
 
-/* NTLM (Type 1, 2, 3) or Kerberos (one token, more where the mechanism wants them) until the server
- * accepts or refuses. check may be NULL. false: transport or mechanism failed. */
-static bool exchange_tokens(struct session *session, const struct http_request *request,
-    struct attempt *attempt, struct check *check, struct http_response *ret_response,
-    struct fault *fault)
+/* One leg after the other until the server accepts or refuses. */
+static bool exchange_legs(struct session *session, const struct http_request *request,
+    struct logon_attempt *attempt, struct logon_legs *legs, struct check *check,
+    struct http_response *ret_response, struct fault *fault)
 {
-    const struct settings *settings = session->settings;
-    struct arena scratch = {0};
-    struct secctx *context = NULL;
-    const uint8_t *end_point = NULL, *output = NULL;
-    uint8_t *input = NULL;
-    size_t input_length = 0, output_length = 0;
-    bool ok = false, done = false;
-
-    size_t end_point_length = session_end_point(session, &end_point);
-    struct sec_target target = {.service = "HTTP",
-        .host = session->endpoint.host,
-        .end_point = end_point_length > 0 ? end_point : NULL,
-        .end_point_length = end_point_length};
-    struct sec_account account = {.user = settings->account,
-        .domain = settings->domain,
-        .secret = settings->secret,
-        .krb = run_krb(session)};
-    if (!secctx_new(attempt->mechanism, &target, &account, &context, fault))
-        goto out;
-    for (int leg = 0; leg < LEGS_MAX; leg++) {
-        bool proves = secctx_next_proves(context);
-        if (!secctx_step(context, input, input_length, &output, &output_length, &done, fault))
-            goto out;
-        if (check != NULL && secctx_challenge(context) != NULL)
-            note_challenge(secctx_challenge(context), ret_response, check);
-        char *token = base64_encode(&scratch, output, output_length);
-        char *header = arena_printf(&scratch, "%s %s", attempt->header, token);
+    for (int leg = 0; leg < LOGON_LEGS_MAX; leg++) {
+        if (!logon_legs_next(legs, fault))
+            return false;
+        if (check != NULL && legs->context != NULL && secctx_challenge(legs->context) != NULL)
+            note_challenge(secctx_challenge(legs->context), ret_response, check);
         http_response_done(ret_response);
-        bool *proof = proves ? &attempt->sent : NULL;
-        ok = send_with(session, request, header, proof, ret_response, fault);
-        OPENSSL_cleanse(token, strlen(token));
-        OPENSSL_cleanse(header, strlen(header));
+        bool *proof = legs->proves ? &attempt->sent : NULL;
+        bool ok = send_with(session, request, legs->authorization, proof, ret_response, fault);
+        logon_legs_forget(legs);
         if (!ok || ret_response->status != 401)
-            goto out;
-        bool answered =
-            server_token(ret_response, attempt->header, &scratch, &input, &input_length);
-        if (answered && done)
-            ok = !ticket_refused(context, input, input_length, fault);
-        if (!answered || done)
-            goto out; /* refused: 401 without a token to go on with */
-        ok = false;
-        if (!http_usable(session->http)) {
-            fault_set(fault, CAUSE_CLOSED, ORIGIN_HTTP, 401,
+            return ok;
+        bool answered = logon_legs_take(legs, ret_response);
+        if (answered && legs->done)
+            return !ticket_refused(legs->context, legs->input, legs->input_length, fault);
+        if (!answered || legs->done)
+            return true; /* refused: 401 without a token to go on with */
+        if (!http_usable(session->http))
+            return fault_set(fault, CAUSE_CLOSED, ORIGIN_HTTP, 401,
                 "%s cannot be kept on one connection: the server closed it after its challenge",
                 attempt->scheme);
-            goto out;
-        }
     }
-    fault_set(
+    return fault_set(
         fault, CAUSE_MALFORMED, ORIGIN_HTTP, 401, "%s does not come to an end", attempt->scheme);
-out:
-    secctx_free(context);
-    arena_done(&scratch);
-    return ok;
-}
-
-static bool exchange_header(struct session *session, const struct http_request *request,
-    struct attempt *attempt, struct http_response *ret_response, struct fault *fault)
-{
-    const struct settings *settings = session->settings;
-    struct arena scratch = {0};
-    char *header;
-    if (strcmp(attempt->scheme, "Bearer") == 0) {
-        header = arena_printf(&scratch, "Bearer %s", secret_text(settings->token));
-    } else {
-        size_t user = strlen(settings->user);
-        size_t length = user + 1 + secret_length(settings->secret);
-        char *plain = arena_alloc(&scratch, length + 1);
-        memcpy(plain, settings->user, user);
-        plain[user] = ':';
-        memcpy(plain + user + 1, secret_text(settings->secret), secret_length(settings->secret));
-        char *coded = base64_encode(&scratch, plain, length);
-        header = arena_printf(&scratch, "Basic %s", coded);
-        OPENSSL_cleanse(plain, length);
-        OPENSSL_cleanse(coded, strlen(coded));
-    }
-    http_response_done(ret_response);
-    bool ok = send_with(session, request, header, &attempt->sent, ret_response, fault);
-    OPENSSL_cleanse(header, strlen(header));
-    arena_done(&scratch);
-    return ok;
 }
 
 static bool try_attempt(struct session *session, const struct http_request *request,
-    struct attempt *attempt, struct check *check, struct http_response *ret_response,
+    struct logon_attempt *attempt, struct check *check, struct http_response *ret_response,
     struct fault *fault)
 {
     attempt->sent = false;
@@ -223,11 +147,18 @@ static bool try_attempt(struct session *session, const struct http_request *requ
         check_text(check, "auth.scheme", attempt->scheme);
         check_text(check, "auth.header", attempt->header);
     }
-    if (strcmp(attempt->scheme, "Basic") == 0 || strcmp(attempt->scheme, "Bearer") == 0)
-        return exchange_header(session, request, attempt, ret_response, fault);
-    if (check != NULL)
+    struct logon_legs legs;
+    const uint8_t *end_point = NULL;
+    size_t end_point_length = session_end_point(session, &end_point);
+    if (!logon_legs_open(session, attempt, end_point, end_point_length, &legs, fault))
+        return false;
+    if (check != NULL && legs.context != NULL)
         check_bool(check, "auth.bindings", true);
-    return exchange_tokens(session, request, attempt, check, ret_response, fault);
+    if (session->endpoint.service == SERVICE_RPC)
+        rpc_prepare_in(session, attempt);
+    bool ok = exchange_legs(session, request, attempt, &legs, check, ret_response, fault);
+    logon_legs_done(&legs);
+    return ok;
 }
 
 /* ---- choosing ---- */
@@ -252,28 +183,29 @@ static bool kerberos_ready(struct session *session, struct check *check)
     return false;
 }
 
-static bool password_attempt(const struct session *session, struct attempt *ret_attempt)
+static bool password_attempt(const struct session *session, struct logon_attempt *ret_attempt)
 {
     const struct settings *settings = session->settings;
     if (settings->secret == NULL)
         return false;
     if ((settings->auth & AUTH_NTLM) != 0 && offers(session, "NTLM"))
-        *ret_attempt = (struct attempt){"NTLM", "NTLM", SEC_NTLM, false};
+        *ret_attempt = (struct logon_attempt){"NTLM", "NTLM", SEC_NTLM, false};
     else if ((settings->auth & AUTH_NEGOTIATE) != 0 && offers(session, "Negotiate"))
-        *ret_attempt = (struct attempt){"NTLM", "Negotiate", SEC_NTLM, false};
+        *ret_attempt = (struct logon_attempt){"NTLM", "Negotiate", SEC_NTLM, false};
     else if ((settings->auth & AUTH_BASIC) != 0 && settings->allow_basic &&
              offers(session, "Basic"))
-        *ret_attempt = (struct attempt){"Basic", "Basic", SEC_NTLM, false};
+        *ret_attempt = (struct logon_attempt){"Basic", "Basic", SEC_NTLM, false};
     else
         return false;
     return true;
 }
 
-static bool bearer_attempt(const struct session *session, struct attempt *ret_attempt)
+static bool bearer_attempt(const struct session *session, struct logon_attempt *ret_attempt)
 {
-    *ret_attempt = (struct attempt){"Bearer", "Bearer", SEC_NTLM, false};
+    *ret_attempt = (struct logon_attempt){"Bearer", "Bearer", SEC_NTLM, false};
+    /* [MS-RPCH] knows no tokens. */
     return session->settings->token != NULL && (session->settings->auth & AUTH_BEARER) != 0 &&
-           offers(session, "Bearer");
+           session->endpoint.service != SERVICE_RPC && offers(session, "Bearer");
 }
 
 /* ---- the check ---- */
@@ -288,7 +220,7 @@ static void keep_response(
 }
 
 static void settle_logged_on(struct session *session, struct check *check,
-    const struct attempt *attempt, struct http_response *response)
+    const struct logon_attempt *attempt, struct http_response *response)
 {
     note_server(response, check);
     check_int(check, "auth.status", response->status);
@@ -306,7 +238,7 @@ static void settle_unproved(struct check *check, int status)
     check_settle(check, OUTCOME_WARN, "%s", check->fault.text);
 }
 
-static void settle_refused(struct check *check, const struct attempt *attempt,
+static void settle_refused(struct check *check, const struct logon_attempt *attempt,
     const struct http_response *response, bool proved_elsewhere)
 {
     struct fault fault;
@@ -340,7 +272,7 @@ static void settle_refused(struct check *check, const struct attempt *attempt,
 static bool try_kerberos(struct session *session, const struct http_request *request,
     struct check *check, struct http_response *response)
 {
-    struct attempt attempt = {"Kerberos", "Negotiate", SEC_KERBEROS, false};
+    struct logon_attempt attempt = {"Kerberos", "Negotiate", SEC_KERBEROS, false};
     struct fault fault;
     if (!kerberos_ready(session, check))
         return false;
@@ -352,7 +284,7 @@ static bool try_kerberos(struct session *session, const struct http_request *req
     }
     check_text(
         check, "auth.kerberos", ok ? "the server refuses the Kerberos ticket (401)" : fault.text);
-    struct attempt next;
+    struct logon_attempt next;
     if (ok || fault.cause == CAUSE_TICKET_REFUSED || fault.cause == CAUSE_CLOCK_SKEW) {
         if (password_attempt(session, &next))
             return false; /* a refused ticket is no failed logon: NTLM may follow */
@@ -368,6 +300,8 @@ static bool try_kerberos(struct session *session, const struct http_request *req
 static bool shows_logon(const struct http_response *response)
 {
     const char *type = http_header(response, "Content-Type");
+    if (rpc_shows_logon(response))
+        return true;
     bool soap = (response->status == 200 || response->status == 500) && type != NULL &&
                 text_find_nocase(type, "xml") != NULL;
     return soap || response_shows_exchange(response);
@@ -384,7 +318,7 @@ static void tell_gate(struct session *session, struct check *check, bool sent)
 static void try_password(struct session *session, const struct http_request *request,
     struct check *check, enum gate_pass pass, struct http_response *response)
 {
-    struct attempt attempt;
+    struct logon_attempt attempt;
     struct fault fault = {.cause = CAUSE_NONE};
     if (!password_attempt(session, &attempt)) {
         if (GATE_MUST_TELL(pass))
@@ -417,7 +351,7 @@ static void logon_run(struct session *session, struct check *check)
 {
     struct http_request request;
     struct http_response response = {0};
-    struct attempt bearer;
+    struct logon_attempt bearer;
     struct fault fault;
     char who[256];
     if (logon_forbidden(session, check))
@@ -436,7 +370,7 @@ static void logon_run(struct session *session, struct check *check)
     /* Whoever proves has no ticket yet: tickets come from the proof. */
     enum gate_pass pass = run_gate(session, WAY_TICKET, &fault, who);
     bool settled = pass == GATE_GO && try_kerberos(session, &request, check, &response);
-    struct attempt next;
+    struct logon_attempt next;
     if (!settled && pass == GATE_GO && password_attempt(session, &next))
         pass = run_gate(session, WAY_HTTP, &fault, who);
     if (pass == GATE_STOP)
@@ -449,9 +383,9 @@ static void logon_run(struct session *session, struct check *check)
 
 static bool logon_applies(const struct endpoint *endpoint)
 {
-    return !endpoint_is_clear(endpoint) &&
+    return endpoint_is_http(endpoint) && !endpoint_is_clear(endpoint) &&
            (endpoint->service == SERVICE_AUTODISCOVER || endpoint->service == SERVICE_EWS ||
-               endpoint->service == SERVICE_MAPI);
+               endpoint->service == SERVICE_MAPI || endpoint->service == SERVICE_RPC);
 }
 
 const struct probe probe_http_logon = {
@@ -466,7 +400,7 @@ const struct probe probe_http_logon = {
 bool logon_exchange(struct session *session, const struct http_request *request,
     struct http_response *ret_response, struct fault *fault)
 {
-    struct attempt attempt = {"Kerberos", "Negotiate", SEC_KERBEROS, false};
+    struct logon_attempt attempt = {"Kerberos", "Negotiate", SEC_KERBEROS, false};
     if (strcmp(session->scheme, "NTLM") == 0 && http_usable(session->http))
         return http_exchange(session->http, request, session_limit(session), ret_response, fault);
     if (strcmp(session->scheme, "Bearer") == 0)

@@ -6,7 +6,6 @@
 #include "net/wire/ecodes.h"
 #include "net/wire/emsmdb.h"
 #include "probes/offer.h"
-#include "probes/run.h"
 
 enum { BODY_MAX = 8192 };
 
@@ -66,7 +65,9 @@ bool mapi_connect(struct session *session, struct mapi_context *context, const c
     struct writer body = writer_of(bytes, sizeof bytes);
     *ret_exchange = (struct mapi_exchange){.request_id = NULL};
     if (!mapihttp_connect_write(&body, &connect))
-        return fault_set(fault, CAUSE_INTERNAL, ORIGIN_EXREACH, 0, "the legacy DN is too long");
+        return fault_set(fault, CAUSE_TOO_LARGE, ORIGIN_EXREACH, 0,
+            "the legacy DN that was named has %zu bytes, more than Connect takes",
+            strlen(legacy_dn));
     session_trace(session, '>', "Connect as %s", legacy_dn);
     return mapi_exchange(session, context, "Connect", &body, ret_exchange, fault) &&
            mapihttp_connect_read(ret_exchange->answer.frame.body,
@@ -94,44 +95,22 @@ bool judge_mapi_ping(const struct http_response *response, struct arena *arena, 
     return false;
 }
 
-/* Who the mailbox is: as Autodiscover or the directory told another row, else by the address book
- * of this one. */
 static bool learn_mailbox(struct session *session, struct check *check)
 {
     struct mapi_session *mapi = session->mapi;
-    struct known_mailbox known;
+    struct mapi_owner owner = {.legacy_dn = NULL};
     struct fault fault;
-    const char *source = NULL;
-    if (run_mailbox(session, &known)) {
-        mapi->legacy_dn = known.legacy_dn;
-        mapi->mailbox_id = known.mailbox_id;
-        source = source_str(known.source);
-    } else {
-        const struct book_seen *seen = mapi_read_book(session);
-        mapi->legacy_dn = seen->entries[0].legacy_dn;
-        source = "address book";
-        if (mapi->legacy_dn == NULL && seen->step != NULL) {
-            fault = seen->fault;
-            fault_set(&fault, seen->fault.cause, seen->fault.origin, seen->fault.code,
-                "nobody names the mailbox's legacy DN: no Autodiscover answer; address book, "
-                "%.100s",
-                seen->fault.text);
-            check_fail(check, &fault);
-        } else if (mapi->legacy_dn == NULL) {
-            fault_set(&fault, CAUSE_NO_MAILBOX, ORIGIN_MAPI, 0,
-                "nobody names the mailbox's legacy DN: no Autodiscover answer, and the address "
-                "book "
-                "has %s with this address",
-                seen->entries[0].match == BOOK_AMBIGUOUS ? "several objects" : "nobody");
-            check_fail(check, &fault);
-        }
-    }
-    if (mapi->mailbox_id == NULL)
-        mapi->mailbox_id = mapi_mailbox_id(&session->arena, session->endpoint.path);
-    check_text(check, "mapi.user_dn", mapi->legacy_dn);
-    check_text(check, "mapi.user_dn_source", mapi->legacy_dn != NULL ? source : NULL);
+    bool known = mapi_learn_owner(session, mapi_read_book, &owner, &fault);
+    mapi->legacy_dn = owner.legacy_dn;
+    mapi->mailbox_id = owner.mailbox_id != NULL
+                           ? owner.mailbox_id
+                           : mapi_mailbox_id(&session->arena, session->endpoint.path);
+    check_text(check, "mapi.user_dn", owner.legacy_dn);
+    check_text(check, "mapi.user_dn_source", owner.source);
     check_text(check, "mapi.mailbox_id", mapi->mailbox_id);
-    return mapi->legacy_dn != NULL;
+    if (!known)
+        check_fail(check, &fault);
+    return known;
 }
 
 static void connect_run(struct session *session, struct check *check)

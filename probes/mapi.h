@@ -10,6 +10,10 @@
 #include "net/wire/rop.h"
 #include "probes/probe.h"
 
+/* The Outlook we say we are, over either transport: a server may block versions
+ * (MAPIBlockOutlookVersions), old ones above all. */
+#define MAPI_CLIENT_VERSION "16.0.17932.20286"
+
 /* ---- codes ---- */
 
 /* The fault of a MAPI or ROP code: "RopLogon: ecUnknownUser (0x3eb): no mailbox has …". false. */
@@ -147,5 +151,37 @@ void judge_book(const struct book_seen *seen, const char *address, struct check 
     {                                                                                       \
         "book.error_words", FACT_TEXT, "what it means"                                      \
     }
+
+/* ---- what the rows of both transports share (mapi_row.c) ---- */
+
+/* ecWrongServer has come: true: it may be followed; false: there were enough in this run, of all
+ * rows. */
+bool mapi_take_wrong_server(struct session *session);
+/* false: one more might be too many; settled as SKIPPED. */
+bool mapi_may_ask(struct session *session, struct check *check);
+
+/* Who the mailbox is: as Autodiscover or the directory told another row, else by the address book
+ * of this one, which the reader reads. */
+struct mapi_owner {
+    const char *legacy_dn, *mailbox_id; /* the latter may be NULL */
+    const char *source;                 /* "autodiscover", "ad", "address book" */
+};
+typedef const struct book_seen *mapi_book_reader(struct session *session);
+bool mapi_learn_owner(struct session *session, mapi_book_reader *read_book,
+    struct mapi_owner *ret_owner, struct fault *fault);
+
+/* book_read() of the account's address and those of all further mailboxes. */
+void mapi_read_names(struct session *session, const struct book_way *way, const char *legacy_dn,
+    struct book_seen *ret_seen);
+/* The legacy DN of the further mailbox that the check is about; NULL: settled. probe: the one that
+ * reads the address book. */
+const char *mapi_other_dn(
+    struct session *session, const struct book_seen *seen, const char *probe, struct check *check);
+
+/* struct probe: each --mailbox; --public-folders. */
+size_t mapi_mailbox_subjects(const struct settings *settings);
+const char *mapi_mailbox_subject(const struct settings *settings, size_t index);
+size_t mapi_public_subjects(const struct settings *settings);
+const char *mapi_public_subject(const struct settings *settings, size_t index);
 
 #endif

@@ -11,9 +11,10 @@
 #include "probes/offer.h"
 
 /* The version a server compares with MAPIBlockOutlookVersions: 2.2.3.3.6 X-ClientApplication. */
-#define CLIENT_APPLICATION "Outlook/16.0.17932.20286"
+#define CLIENT_APPLICATION "Outlook/" MAPI_CLIENT_VERSION
 
-#define CONTENT_TYPE "application/mapi-http"
+#define CONTENT_TYPE  "application/mapi-http"
+#define RESPONSE_CODE "X-ResponseCode"
 
 /* ---- targets ---- */
 
@@ -121,6 +122,25 @@ static enum cause code_cause(enum mapihttp_numbering numbering, long code)
                                                      : CAUSE_MAPI_ERROR;
 }
 
+/* Only a number tells what became of a request. */
+static bool code_is_unreadable(const char *value, long code, struct fault *fault)
+{
+    if (value == NULL || code >= 0)
+        return false;
+    fault_set(fault, CAUSE_MALFORMED, ORIGIN_HTTP, 200,
+        "X-ResponseCode is no number of ours: %.40s", value);
+    return true;
+}
+
+static const char *frame_header(const struct mapihttp_frame *frame, const char *name)
+{
+    for (size_t i = 0; i < frame->header_count; i++) {
+        if (text_equal_nocase(frame->headers[i].name, name))
+            return frame->headers[i].value;
+    }
+    return NULL;
+}
+
 static bool code_fault(
     const struct http_response *response, struct mapi_answer *answer, struct fault *fault)
 {
@@ -139,12 +159,14 @@ bool mapi_answer_read(const struct http_response *response, bool bodiless, struc
 {
     const char *type = http_header(response, "Content-Type");
     bool ours = type != NULL && text_starts_nocase(type, CONTENT_TYPE);
-    *ret_answer = (struct mapi_answer){.code = header_number(response, "X-ResponseCode"),
+    *ret_answer = (struct mapi_answer){.code = header_number(response, RESPONSE_CODE),
         .frame = {.response_code = -1, .elapsed_ms = -1}};
     if (response->status != 200) {
         status_fault(response, fault);
         return false;
     }
+    if (code_is_unreadable(http_header(response, RESPONSE_CODE), ret_answer->code, fault))
+        return false;
     if (ret_answer->code > 0)
         return code_fault(response, ret_answer, fault);
     if (!ours && !(bodiless && ret_answer->code == 0 && response->length == 0))
@@ -158,7 +180,8 @@ bool mapi_answer_read(const struct http_response *response, bool bodiless, struc
         return true;
     ret_answer->framed =
         mapihttp_frame_read(response->body, response->length, arena, &ret_answer->frame, fault);
-    if (!ret_answer->framed)
+    if (!ret_answer->framed || code_is_unreadable(frame_header(&ret_answer->frame, RESPONSE_CODE),
+                                   ret_answer->frame.response_code, fault))
         return false;
     if (ret_answer->frame.response_code >= 0)
         ret_answer->code = ret_answer->frame.response_code;
@@ -176,6 +199,21 @@ static void note_build(const char *application, struct check *check)
         arena_printf(&check->arena, "%d.%d.%d.%d", build.major, build.minor, build.build,
             build.revision < 0 ? 0 : build.revision));
     check_text(check, "exchange.product", build_name(&build, name, sizeof name));
+}
+
+/* Names only: the values are as good as a logon. */
+static void note_cookies(const struct http_response *response, struct check *check)
+{
+    enum { SHOWN_MAX = 8, NAME_MAX_LENGTH = 60 };
+    const char *names[SHOWN_MAX], *value;
+    size_t count = 0;
+    while (count < SHOWN_MAX && (value = http_header_nth(response, "Set-Cookie", count)) != NULL) {
+        size_t length = strcspn(value, "=; ");
+        names[count++] = arena_strndup(
+            &check->arena, value, length < NAME_MAX_LENGTH ? length : NAME_MAX_LENGTH);
+    }
+    if (count > 0)
+        check_list(check, "mapi.cookies", names, count);
 }
 
 void note_mapi_answer(
@@ -197,6 +235,9 @@ void note_mapi_answer(
             arena_printf(arena, "%s%s", name != NULL ? name : "unknown",
                 answer->numbering == MAPIHTTP_GROMOX ? " (gromox's own numbering)" : ""));
     }
+    if (answer->numbering == MAPIHTTP_GROMOX)
+        check_text(check, "mapi.numbering", "gromox");
+    note_cookies(response, check);
     if (answer->frame.processing || answer->frame.pending > 0)
         check_text(check, "mapi.frames",
             arena_printf(arena, "%s, PENDING %u times%s",
@@ -289,6 +330,25 @@ static void keep_cookies(
         context->cookies = cookie_add(&session->arena, context->cookies, value);
 }
 
+/* The request failed within its answer: how far the server had got. A server that holds us off with
+ * PENDING (2.2.2.2) ends in our own time-out. */
+static void keep_partial(
+    struct session *session, struct mapi_exchange *exchange, struct fault *fault)
+{
+    struct http_response *response = &exchange->response;
+    struct mapi_answer answer;
+    struct fault why;
+    if (!http_partial(session->http, response))
+        return;
+    mapi_answer_read(response, false, &session->arena, &answer, &why);
+    exchange->answer = answer;
+    if (fault->cause == CAUSE_TIMEOUT && !answer.framed && answer.frame.processing)
+        fault_set(fault, CAUSE_TIMEOUT, ORIGIN_EXREACH, 0,
+            "the server was still processing when our %.1f s were over: PENDING came %u times, "
+            "DONE did not",
+            (double)response->elapsed_us / 1e6, (unsigned)answer.frame.pending);
+}
+
 bool mapi_exchange(struct session *session, struct mapi_context *context, const char *type,
     const struct writer *body, struct mapi_exchange *ret, struct fault *fault)
 {
@@ -300,6 +360,8 @@ bool mapi_exchange(struct session *session, struct mapi_context *context, const 
     if (ok) {
         keep_cookies(session, context, &ret->response);
         ok = mapi_answer_read(&ret->response, false, &session->arena, &ret->answer, fault);
+    } else {
+        keep_partial(session, ret, fault);
     }
     if (ok)
         session_trace(session, '<', "%s: X-ResponseCode %ld, %zu bytes", type, ret->answer.code,

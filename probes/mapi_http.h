@@ -46,6 +46,8 @@ void note_mapi_answer(
 #define MAPI_HTTP_FACTS                                                                     \
     {"mapi.response_code", FACT_INT, "X-ResponseCode; behind DONE where it is there, too"}, \
         {"mapi.response", FACT_TEXT, "what the server means by it, in its own numbering"},  \
+        {"mapi.numbering", FACT_TEXT, "gromox: its own numbers, not Exchange's"},           \
+        {"mapi.cookies", FACT_LIST, "names of the cookies that the answer sets"},           \
         {"mapi.server", FACT_TEXT, "X-ServerApplication"},                                  \
         {"mapi.frames", FACT_TEXT, "PROCESSING, and how often PENDING came before DONE"},   \
         {"mapi.server_ms", FACT_INT, "X-ElapsedTime: how long the server says it took"},    \

@@ -44,19 +44,13 @@ const struct book_seen *mapi_read_book(struct session *session)
     struct mapi_session *mapi = mapi_session_of(session);
     if (mapi->book != NULL)
         return mapi->book;
-    const struct settings *settings = session->settings;
-    const char *addresses[BOOK_NAMES_MAX];
-    size_t count = 0;
-    addresses[count++] = settings->address;
-    for (size_t i = 0; i < settings->mailboxes.count && count < BOOK_NAMES_MAX; i++)
-        addresses[count++] = settings->mailboxes.list[i];
     struct book_call call = {.session = session};
     const struct book_way way = {&call, book_call, trace_book};
     mapi_context_open(session,
         mapi_target(&session->arena, session->endpoint.path, "nspi", mapi->mailbox_id),
         &call.context);
     mapi->book = arena_alloc(&session->arena, sizeof *mapi->book);
-    book_read(&way, addresses, count, mapi->legacy_dn, &session->arena, mapi->book);
+    mapi_read_names(session, &way, mapi->legacy_dn, mapi->book);
     mapi->book_exchange = call.exchange;
     return mapi->book;
 }

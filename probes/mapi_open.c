@@ -1,20 +1,13 @@
 #include "probes/mapi_http.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "net/wire/ecodes.h"
 #include "net/wire/emsmdb.h"
 #include "net/wire/text.h"
 #include "probes/offer.h"
-#include "probes/run.h"
 
-enum {
-    BODY_MAX = 8192,
-    /* Five logons to the wrong server within ten seconds, and the server pauses us ([MS-OXCSTOR]
-     * 3.2.5.1.3, ecServerPaused): a run stays below, whatever its rows do at once. */
-    WRONG_SERVERS_MAX = 3
-};
+enum { BODY_MAX = 8192 };
 
 struct store_call {
     struct session *session;
@@ -58,28 +51,6 @@ static void trace_store(void *context, char direction, const char *line)
     session_trace(store->session, direction, "%s", line);
 }
 
-/* The n-th answer "wrong server" of the run, of all rows; false: there were enough. */
-static bool take_wrong_server(struct session *session)
-{
-    char what[40], who[256];
-    for (int i = 0; i < WRONG_SERVERS_MAX; i++) {
-        snprintf(what, sizeof what, "mapi wrong server %d", i);
-        if (run_claim(session, what, who))
-            return true;
-    }
-    return false;
-}
-
-static bool may_ask_again(struct session *session)
-{
-    char what[40], who[256];
-    snprintf(what, sizeof what, "mapi wrong server %d", WRONG_SERVERS_MAX - 1);
-    if (!run_claim(session, what, who))
-        return false;
-    run_release(session, what);
-    return true;
-}
-
 struct wanted {
     enum rop_logon_kind kind;
     const char *legacy_dn;
@@ -108,13 +79,21 @@ static bool read_elsewhere(struct session *session, const char *server, const st
     return ok;
 }
 
+/* What may stand in our URL; NULL: the server named something else. */
+static const char *mailbox_id_of(const char *text)
+{
+    static const char good[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789@.-_%";
+    return text != NULL && text[strspn(text, good)] == '\0' ? text : NULL;
+}
+
 /* The MailboxId of the server that a redirection names, where it is to be reached on this
  * connection; NULL: it is not. */
 static const char *follow(struct session *session, const struct rop_logon *logon)
 {
     const char *server = store_redirect(&session->arena, logon);
     if (server == NULL || strchr(server, '@') != NULL)
-        return server;
+        return mailbox_id_of(server);
     const char *url = mapi_mailbox_url(session, logon->server);
     const char *host = url != NULL ? strstr(url, "://") : NULL;
     session_trace(session, '*', "the store of %s: %s", server, url != NULL ? url : "not known");
@@ -123,7 +102,7 @@ static const char *follow(struct session *session, const struct rop_logon *logon
     size_t length = strcspn(host + 3, ":/?#");
     bool here = strlen(session->endpoint.host) == length &&
                 text_starts_nocase(host + 3, session->endpoint.host);
-    return here ? mapi_mailbox_id(&session->arena, url) : NULL;
+    return here ? mailbox_id_of(mapi_mailbox_id(&session->arena, url)) : NULL;
 }
 
 static bool is_wrong_server(const struct store_seen *seen)
@@ -139,7 +118,7 @@ static bool read_store(struct session *session, const struct wanted *wanted, str
     struct fault fault;
     bool ok = store_read(&way, wanted->kind, wanted->legacy_dn, &session->arena, ret_seen, &fault);
     struct mapi_exchange exchange = call.exchange;
-    if (ok && is_wrong_server(ret_seen) && take_wrong_server(session)) {
+    if (ok && is_wrong_server(ret_seen) && mapi_take_wrong_server(session)) {
         const char *server = follow(session, &ret_seen->logon);
         check_text(check, "mapi.redirect", store_redirect(&session->arena, &ret_seen->logon));
         check_bool(check, "mapi.redirect_followed", server != NULL);
@@ -147,7 +126,7 @@ static bool read_store(struct session *session, const struct wanted *wanted, str
             http_response_done(&exchange.response);
             ok = read_elsewhere(session, server, wanted, ret_seen, &exchange, &fault);
             if (ok && is_wrong_server(ret_seen))
-                take_wrong_server(session);
+                mapi_take_wrong_server(session);
         }
     }
     note_mapi_exchange(&exchange, check);
@@ -183,50 +162,12 @@ const struct probe probe_mapi_mailbox = {
     .run = mailbox_run,
 };
 
-static size_t mailbox_subjects(const struct settings *settings)
-{
-    return settings->mailboxes.count;
-}
-
-static const char *mailbox_subject(const struct settings *settings, size_t index)
-{
-    return settings->mailboxes.list[index];
-}
-
-/* The legacy DN of a further mailbox; NULL: settled. */
-static const char *other_dn(struct session *session, struct check *check)
-{
-    const struct book_seen *seen = mapi_read_book(session);
-    const struct settings *settings = session->settings;
-    struct fault fault;
-    for (size_t i = 0; i < settings->mailboxes.count && i + 1 < seen->count; i++) {
-        const struct book_entry *entry = &seen->entries[i + 1];
-        if (strcmp(settings->mailboxes.list[i], check->subject) != 0)
-            continue;
-        if (entry->legacy_dn != NULL)
-            return entry->legacy_dn;
-        fault_set(&fault, entry->match == BOOK_AMBIGUOUS ? CAUSE_AMBIGUOUS : CAUSE_NO_MAILBOX,
-            ORIGIN_MAPI, 0, "the address book has %s with the address %.100s",
-            entry->match == BOOK_AMBIGUOUS ? "several objects" : "nobody", check->subject);
-        check_fail(check, &fault);
-        return NULL;
-    }
-    check_settle(check, OUTCOME_SKIPPED,
-        "its legacy DN is not known: the address book does not answer (mapi.book)");
-    return NULL;
-}
-
 static void other_run(struct session *session, struct check *check)
 {
     struct store_seen seen;
-    if (!mapi_is_connected(session, check))
+    if (!mapi_is_connected(session, check) || !mapi_may_ask(session, check))
         return;
-    if (!may_ask_again(session)) {
-        check_settle(check, OUTCOME_SKIPPED,
-            "not asked: one more logon to the wrong server, and it would pause us");
-        return;
-    }
-    const char *legacy_dn = other_dn(session, check);
+    const char *legacy_dn = mapi_other_dn(session, mapi_read_book(session), "mapi.book", check);
     const struct wanted wanted = {ROP_LOGON_OTHER, legacy_dn};
     if (legacy_dn != NULL && read_store(session, &wanted, check, &seen))
         judge_store(&seen, "mapi", check);
@@ -239,33 +180,16 @@ const struct probe probe_mapi_mailbox_of = {
     .facts = mailbox_facts,
     .applies = mapi_applies,
     .run = other_run,
-    .subjects = mailbox_subjects,
-    .subject = mailbox_subject,
+    .subjects = mapi_mailbox_subjects,
+    .subject = mapi_mailbox_subject,
 };
-
-static size_t public_subjects(const struct settings *settings)
-{
-    return settings->public_folders ? 1 : 0;
-}
-
-static const char *public_subject(const struct settings *settings, size_t index)
-{
-    (void)settings;
-    (void)index;
-    return "public folders";
-}
 
 static void public_run(struct session *session, struct check *check)
 {
     struct store_seen seen;
     const struct wanted wanted = {ROP_LOGON_PUBLIC, NULL};
-    if (!mapi_is_connected(session, check))
+    if (!mapi_is_connected(session, check) || !mapi_may_ask(session, check))
         return;
-    if (!may_ask_again(session)) {
-        check_settle(check, OUTCOME_SKIPPED,
-            "not asked: one more logon to the wrong server, and it would pause us");
-        return;
-    }
     if (read_store(session, &wanted, check, &seen))
         judge_public(&seen, "mapi", check);
 }
@@ -277,6 +201,6 @@ const struct probe probe_mapi_public = {
     .facts = public_facts,
     .applies = mapi_applies,
     .run = public_run,
-    .subjects = public_subjects,
-    .subject = public_subject,
+    .subjects = mapi_public_subjects,
+    .subject = mapi_public_subject,
 };

@@ -6,6 +6,7 @@
 #include "net/wire/build.h"
 #include "net/wire/owa.h"
 #include "net/wire/text.h"
+#include "probes/rpc_http.h"
 #include "probes/run.h"
 
 static const struct fact_def offer_facts[] = {
@@ -17,6 +18,8 @@ static const struct fact_def offer_facts[] = {
     {"http.exchange", FACT_BOOL, "the answer has headers that only Exchange sends"},
     {"http.via", FACT_TEXT, "Via header: a proxy names itself"},
     {"http.title", FACT_TEXT, "title of a page that should not be there"},
+    {"rpc.verb_status", FACT_INT, "RPC over HTTP: status of RPC_OUT_DATA, where it is refused"},
+    {"rpc.get_status", FACT_INT, "… and of a GET of the same path"},
     {"clock.skew_s", FACT_INT, "Exchange's clock (Date header) minus ours, in seconds"},
     FACT_END,
 };
@@ -107,6 +110,10 @@ bool offer_begin(struct session *session, struct fault *fault)
     struct http_request *request = arena_alloc(&session->arena, sizeof *request);
     *request = (struct http_request){
         .method = "GET", .target = session->endpoint.path, .body_max = 256 * 1024};
+    if (session->endpoint.service == SERVICE_RPC) {
+        rpc_dial_in(session);
+        rpc_build_offer(session, "RPC_OUT_DATA", &session->arena, request);
+    }
     if (!http_begin(session->http, request, session_limit(session), fault))
         return false;
     session->offer_begun = true;
@@ -299,6 +306,52 @@ void fail_no_challenge(
     check_fail(check, &fault);
 }
 
+/* A filter before Exchange that lets the path pass, but not the method. */
+void judge_verb(const struct http_response *verb, const struct http_response *get,
+    const char *get_words, struct check *check)
+{
+    struct fault fault;
+    const char *server = http_header(verb, "Server");
+    check_int(check, "rpc.verb_status", verb->status);
+    if (get != NULL)
+        check_int(check, "rpc.get_status", get->status);
+    /* 503 where nobody has logged on is how older proxies answer a GET. */
+    bool passes = get != NULL && (get->status == 401 || get->status == 200 || get->status == 503);
+    if (passes)
+        fault_set(&fault, CAUSE_HTTP_STATUS, ORIGIN_HTTP, verb->status,
+            "RPC_OUT_DATA is answered with %d by %.40s, GET of the same path with %d: a filter "
+            "rejects the verb",
+            verb->status, server != NULL ? server : "an unnamed server", get->status);
+    else if (get != NULL)
+        fault_set(&fault, CAUSE_HTTP_STATUS, ORIGIN_HTTP, verb->status,
+            "RPC_OUT_DATA is answered with %d, GET of the same path with %d: %s", verb->status,
+            get->status, status_meaning(verb->status));
+    else
+        fault_set(&fault, CAUSE_HTTP_STATUS, ORIGIN_HTTP, verb->status,
+            "RPC_OUT_DATA is answered with %d: %s (GET: %.80s)", verb->status,
+            status_meaning(verb->status), get_words);
+    check_fail(check, &fault);
+}
+
+static bool refuses_verb(const struct session *session, int status)
+{
+    return session->endpoint.service == SERVICE_RPC && session->challenge_count == 0 &&
+           (status == 400 || status == 403 || status == 404 || status == 405 || status == 501);
+}
+
+static void compare_verbs(
+    struct session *session, const struct http_response *verb, struct check *check)
+{
+    struct http_request request;
+    struct http_response get = {0};
+    struct fault fault;
+    rpc_build_offer(session, "GET", &session->arena, &request);
+    bool ok = session_keep_http(session, &fault) &&
+              http_exchange(session->http, &request, session_limit(session), &get, &fault);
+    judge_verb(verb, ok ? &get : NULL, ok ? "" : fault.text, check);
+    http_response_done(&get);
+}
+
 static void offer_run(struct session *session, struct check *check)
 {
     struct http_response response = {0};
@@ -318,6 +371,8 @@ static void offer_run(struct session *session, struct check *check)
     session->exchange_seen = response_shows_exchange(&response);
     judge_offer(
         &session->endpoint, &response, session->challenges, session->challenge_count, check);
+    if (refuses_verb(session, response.status))
+        compare_verbs(session, &response, check);
     int64_t server;
     value = http_header(&response, "Date");
     if (session->exchange_seen && value != NULL && http_date_parse(value, &server))

@@ -16,6 +16,9 @@ bool offer_begin(struct session *session, struct fault *fault);
 /* Outcome and facts of the anonymous answer; challenges as parsed from it. Pure. */
 void judge_offer(const struct endpoint *endpoint, const struct http_response *response,
     const struct challenge *challenges, size_t count, struct check *check);
+/* Why RPC_OUT_DATA is refused: the same path by GET (NULL: no answer, get_words). Pure. */
+void judge_verb(const struct http_response *verb, const struct http_response *get,
+    const char *get_words, struct check *check);
 void judge_health(
     const struct endpoint *endpoint, const struct http_response *response, struct check *check);
 

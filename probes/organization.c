@@ -9,6 +9,7 @@
 #include "probes/ldap.h"
 #include "probes/ldap_value.h"
 #include "probes/mapi_http.h"
+#include "probes/rpc_http.h"
 #include "probes/run.h"
 
 /* How many objects get a check of their own; the rest is counted. */
@@ -276,6 +277,17 @@ static struct check *found_check(
         same == 0 ? name : arena_printf(&session->arena, "%s (%u)", name, same + 1));
 }
 
+/* Exchange 2010 and before answer RPC over TCP: by the major number of their
+ * build. */
+static void discover_server(struct session *session, const struct check *server)
+{
+    const char *fqdn = check_get_text(server, "server.fqdn", NULL);
+    const char *build = check_get_text(server, "server.build", NULL);
+    if (fqdn != NULL && build != NULL && strtol(build, NULL, 10) <= 14)
+        run_discover(session, SERVICE_RPC,
+            arena_printf(&session->arena, RPC_TCP_URL "%.255s", fqdn), SOURCE_AD);
+}
+
 /* Rows for what the directory names: real places, as clients of this network are sent to them. */
 static void discover_vdir(struct session *session, const struct directory_entry *vdir)
 {
@@ -283,6 +295,8 @@ static void discover_vdir(struct session *session, const struct directory_entry 
     const struct vdir_class *class = vdir_class(vdir);
     for (size_t i = 0; class->probed && i < sizeof attributes / sizeof attributes[0]; i++) {
         const char *url = entry_text(vdir, attributes[i]);
+        if (url != NULL && class->service == SERVICE_RPC) /* a URL, or a plain host name */
+            url = rpc_url(&session->arena, url);
         if (url == NULL || strstr(url, "://") == NULL)
             continue;
         if (class->service == SERVICE_MAPI) /* "https://mail/mapi": the store is below it */
@@ -310,8 +324,11 @@ static void show_entry(struct session *session, const struct directory_entry *en
     enum organization_kind kind = organization_kind(entry);
     switch (kind) {
     case ORGANIZATION_SERVER:
-        if (shown->servers++ < SERVERS_MAX)
-            judge_server(entry, found_check(session, &probe_ldap_server, entry));
+        if (shown->servers++ >= SERVERS_MAX)
+            return;
+        struct check *server = found_check(session, &probe_ldap_server, entry);
+        judge_server(entry, server);
+        discover_server(session, server);
         return;
     case ORGANIZATION_SCP:
     case ORGANIZATION_POINTER:

@@ -33,7 +33,7 @@ const struct vdir_class *vdir_class(const struct directory_entry *entry)
         {"msExchOWAVirtualDirectory", SERVICE_OWA, true},
         {"msExchECPVirtualDirectory", SERVICE_ECP, false},
         {"msExchMapiVirtualDirectory", SERVICE_MAPI, true},
-        {"msExchRpcHttpVirtualDirectory", SERVICE_RPC, false},
+        {"msExchRpcHttpVirtualDirectory", SERVICE_RPC, true},
         {"msExchOABVirtualDirectory", SERVICE_OAB, false},
         {"msExchMobileVirtualDirectory", SERVICE_ACTIVESYNC, false},
     };

@@ -7,6 +7,7 @@
 #include "net/wire/text.h"
 #include "probes/name.h"
 #include "probes/probe.h"
+#include "probes/run.h"
 
 enum { ROWS_MAX = 500 };
 
@@ -173,7 +174,7 @@ void plan_want_service_locked(struct plan *plan, enum service service, const cha
         .service = service,
         .host = host,
         .port = port != 0 ? port : service_port(service),
-        .path = service_path(service),
+        .path = service == SERVICE_RPC && port == RPC_MAPPER_PORT ? NULL : service_path(service),
         .sources = 1u << source,
         .candidate = candidate,
     };
@@ -213,11 +214,13 @@ struct job *plan_ask_srv_locked(
 static void want_front_end(struct plan *plan, const struct place *host, enum source source)
 {
     static const enum service services[] = {
-        SERVICE_AUTODISCOVER, SERVICE_EWS, SERVICE_OWA, SERVICE_MAPI};
+        SERVICE_AUTODISCOVER, SERVICE_EWS, SERVICE_OWA, SERVICE_MAPI, SERVICE_RPC};
+    bool mapper = host->port == RPC_MAPPER_PORT; /* there is nothing else */
     for (size_t i = 0; i < sizeof services / sizeof services[0]; i++) {
         /* Autodiscover on a host of the user's own is one more place to try, not the one clients
          * use. */
-        if (source == SOURCE_USER || services[i] != SERVICE_AUTODISCOVER)
+        if ((source == SOURCE_USER || services[i] != SERVICE_AUTODISCOVER) &&
+            (!mapper || services[i] == SERVICE_RPC))
             plan_want_service_locked(plan, services[i], host->host, host->port, source,
                 services[i] == SERVICE_AUTODISCOVER);
     }
@@ -392,6 +395,13 @@ void plan_discover_locked(
     char host[DNS_NAME_SIZE];
     struct endpoint endpoint = {
         .service = service, .host = host, .url = url, .sources = 1u << source};
+    if (service == SERVICE_RPC && text_starts_nocase(url, RPC_TCP_URL)) {
+        char web[300];
+        snprintf(web, sizeof web, "https://%.255s/", url + strlen(RPC_TCP_URL));
+        if (split_url(web, host, &endpoint.port, &endpoint.path))
+            plan_want_service_locked(plan, service, host, RPC_MAPPER_PORT, source, false);
+        return;
+    }
     if (strlen(url) > 2048 || !split_url(url, host, &endpoint.port, &endpoint.path))
         return;
     want(plan, &endpoint);

@@ -170,6 +170,9 @@ bool plan_wants_guard(const struct settings *settings);
 /* By --only and --skip; a row that only the guard needs is asked for nothing else … */
 bool plan_wants_probe(
     const struct plan *plan, const struct endpoint *endpoint, const struct probe *probe);
+/* RPC over HTTP asks for a store by a name that only Autodiscover knows: its rows come with those
+ * of rpc, also where --only leaves them out (--skip does not let them in). */
+bool plan_asks_for_names(const struct plan *plan, enum service service);
 /* … and nobody asked whether it works: a failure becomes SKIPPED. */
 void plan_excuse(const struct plan *plan, const struct endpoint *endpoint, struct check *check);
 /* The walk's whole layer logic: the check of an earlier layer that halted the chain, or NULL. */

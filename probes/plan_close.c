@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "net/host.h"
+#include "probes/gate.h"
 #include "probes/name.h"
 #include "probes/probe.h"
 
@@ -60,6 +61,21 @@ static bool is_for_guard(const struct plan *plan, const struct endpoint *endpoin
            !settings_wants_service(plan->settings, endpoint->service);
 }
 
+/* ---- Autodiscover's rows, where --only leaves them out ---- */
+
+bool plan_asks_for_names(const struct plan *plan, enum service service)
+{
+    const struct settings *settings = plan->settings;
+    if (service != SERVICE_AUTODISCOVER || settings->anonymous ||
+        settings_wants_service(settings, service) || !settings_wants_service(settings, SERVICE_RPC))
+        return false;
+    for (size_t i = 0; i < settings->skip.count; i++) {
+        if (strcmp(settings->skip.list[i], service_str(service)) == 0)
+            return false;
+    }
+    return true;
+}
+
 bool plan_wants_probe(
     const struct plan *plan, const struct endpoint *endpoint, const struct probe *probe)
 {
@@ -68,16 +84,21 @@ bool plan_wants_probe(
         return true;
     if (is_for_guard(plan, endpoint) && strncmp(probe->id, "ldap.", 5) == 0)
         return false;
+    if (plan_asks_for_names(plan, endpoint->service) && probe->layer == LAYER_MAILBOX)
+        return false;
     return settings_wants_probe(plan->settings, probe->id, probe->layer);
 }
 
 void plan_excuse(const struct plan *plan, const struct endpoint *endpoint, struct check *check)
 {
-    if (!is_for_guard(plan, endpoint) || check->outcome != OUTCOME_FAIL)
+    bool names = plan_asks_for_names(plan, endpoint->service);
+    if ((!names && !is_for_guard(plan, endpoint)) || check->outcome != OUTCOME_FAIL)
+        return;
+    if (gate_cause_denies(check->fault.cause)) /* that is about the account, whoever asked */
         return;
     check->outcome = OUTCOME_SKIPPED;
-    check->summary =
-        arena_printf(&check->arena, "%s (only asked for the lock-out state)", check->summary);
+    check->summary = arena_printf(&check->arena, "%s (only asked for %s)", check->summary,
+        names ? "the name of the store" : "the lock-out state");
 }
 
 /* ---- layers ---- */

@@ -205,7 +205,7 @@ void plan_past_guard_locked(struct plan *plan, const char *chain_id, bool whole)
 
 bool plan_wants_service_locked(const struct plan *plan, enum service service)
 {
-    return (plan->guarded && service == SERVICE_LDAP) ||
+    return (plan->guarded && service == SERVICE_LDAP) || plan_asks_for_names(plan, service) ||
            settings_wants_service(plan->settings, service);
 }
 

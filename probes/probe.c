@@ -8,10 +8,11 @@ bool endpoint_is_http(const struct endpoint *endpoint)
     case SERVICE_OWA:
     case SERVICE_ECP:
     case SERVICE_MAPI:
-    case SERVICE_RPC:
     case SERVICE_OAB:
     case SERVICE_ACTIVESYNC:
         return true;
+    case SERVICE_RPC: /* else over TCP, by the endpoint mapper */
+        return endpoint->port != 135;
     case SERVICE_DNS:
     case SERVICE_KERBEROS:
     case SERVICE_LDAP:

@@ -37,6 +37,7 @@ struct rpc_line {
     struct rpc_client *client; /* NULL: not open */
     struct rpc_seen seen;      /* of bind and calls */
     enum rpc_guard guard;
+    const char *bare;       /* why RPC without encryption is not taken; NULL: nothing said so */
     const char *scheme;     /* inside RPC: "NTLM", "Kerberos"; NULL: none */
     struct secctx *context; /* outlives the client */
 
@@ -46,8 +47,10 @@ struct rpc_line {
     struct http_conn *in, *out; /* out of RPC_STORE is the chain's own connection */
     bool echo_tried, echoed;    /* after CONN/C2 stayed away: the proxy lives all the same */
 
-    uint16_t tcp_port; /* RPC over TCP: where the endpoint mapper sent us; else 0 */
-    const char *stage; /* how far it came: RPC_STAGES */
+    uint16_t tcp_port;  /* RPC over TCP: where the endpoint mapper sent us; else 0 */
+    const char *server; /* asked for in place of the row's, on fresh connections: after a
+                           redirection; else NULL */
+    const char *stage;  /* how far it came: RPC_STAGES */
 };
 
 /* Values of the fact rpc.stage: the step that failed, or "open". */
@@ -58,9 +61,11 @@ struct rpc_session {
     const char *server;    /* "GUID@domain" as Autodiscover or AD has it, else a host name */
     const char *legacy_dn; /* of the account's mailbox, or NULL */
     struct rpc_line lines[RPC_PLACES];
-    struct rpc_mailbox *store; /* EcDoConnectEx went well (rpc_calls.h); NULL: not */
-    bool broken;               /* a call found no answer: what is left of the store is of no use */
-    struct book_seen *book;    /* once read */
+    uint16_t tcp_ports[RPC_PLACES]; /* RPC over TCP: as the endpoint mapper said (rpc.mapper) */
+    struct rpc_mailbox *store;      /* EcDoConnectEx went well (rpc_calls.h); NULL: not */
+    bool broken;            /* a call found no answer: what is left of the store is of no use */
+    struct book_seen *book; /* once read */
+    struct rpc_http *http;  /* the way to the first line (rpc_http.h); NULL: none */
 };
 struct rpc_session *rpc_session_of(struct session *session);
 void rpc_session_done(struct rpc_session *rpc); /* NULL is allowed; closes the lines */

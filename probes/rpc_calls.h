@@ -21,7 +21,6 @@ struct rpc_caller {
 /* ---- the address book: a book_way whose context is a struct rpc_nspi ---- */
 struct rpc_nspi {
     struct rpc_caller caller;
-    uint8_t handle[20]; /* of NspiBind */
 };
 struct book_way rpc_book_way(struct rpc_nspi *nspi);
 
@@ -50,6 +49,9 @@ bool rpc_store_connect(struct rpc_mailbox *mailbox, const char *legacy_dn, struc
 struct store_way rpc_store_way(struct rpc_mailbox *mailbox); /* EcDoRpcExt2 */
 /* EcDoDisconnect; not after a rundown. */
 bool rpc_store_disconnect(struct rpc_mailbox *mailbox, struct fault *fault);
+/* EcDummyRpc: nothing but a call. With NTLM inside RPC a refusal shows only in the answer to the
+ * first one. */
+bool rpc_store_dummy(struct rpc_caller *caller, struct fault *fault);
 
 /* Facts and outcome. Pure. judge_…_connect: PASS, or FAIL with the code in words. */
 void judge_rpc_connect(const struct emsmdb_session *connected, struct check *check);

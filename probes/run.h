@@ -68,15 +68,17 @@ bool run_guard_tell(
  */
 void run_discover(
     struct session *session, enum service service, const char *url, enum source source);
+/* A mailbox server that answers RPC over TCP, as "ncacn_ip_tcp:HOST". */
+#define RPC_TCP_URL "ncacn_ip_tcp:"
+enum { RPC_MAPPER_PORT = 135 };
 
-/* Who the account's mailbox is, as an answer names it: its legacy DN, and "GUID@domain" where it is
- * known (NULL: not). */
+/* Who the account's mailbox is, as an answer names it: its legacy DN, and where it is known (NULL:
+ * not) "GUID@domain", and the store's own name: that, or a host. */
 struct known_mailbox {
-    const char *legacy_dn, *mailbox_id;
+    const char *legacy_dn, *mailbox_id, *server;
     enum source source; /* AUTODISCOVER or AD */
 };
-void run_learn_mailbox(
-    struct session *session, const char *legacy_dn, const char *mailbox_id, enum source source);
+void run_learn_mailbox(struct session *session, const struct known_mailbox *mailbox);
 /* Waits while an Autodiscover row may still tell. Autodiscover's word counts before AD's. false:
  * nobody told, or told in time. The texts live as long as the run. */
 bool run_mailbox(struct session *session, struct known_mailbox *ret_mailbox);

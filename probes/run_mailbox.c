@@ -4,17 +4,19 @@
 
 /* Who the account's mailbox is: one chain is told, others need it. */
 
-void run_learn_mailbox(
-    struct session *session, const char *legacy_dn, const char *mailbox_id, enum source source)
+void run_learn_mailbox(struct session *session, const struct known_mailbox *mailbox)
 {
     struct run_shared *shared = run_enter(session->run);
-    struct known_mailbox *known = source == SOURCE_AUTODISCOVER ? &shared->told : &shared->read;
+    struct known_mailbox *known =
+        mailbox->source == SOURCE_AUTODISCOVER ? &shared->told : &shared->read;
+    struct arena *arena = &shared->plan.arena;
     bool news = !shared->closed && known->legacy_dn == NULL;
     if (news)
         *known = (struct known_mailbox){
-            .legacy_dn = arena_strdup(&shared->plan.arena, legacy_dn),
-            .mailbox_id = arena_strdup(&shared->plan.arena, mailbox_id),
-            .source = source,
+            .legacy_dn = arena_strdup(arena, mailbox->legacy_dn),
+            .mailbox_id = arena_strdup(arena, mailbox->mailbox_id),
+            .server = arena_strdup(arena, mailbox->server),
+            .source = mailbox->source,
         };
     run_leave(session->run, news ? NEWS_STATE : NEWS_NONE);
 }

@@ -1,5 +1,6 @@
 #include "probes/mapi_http.h"
 #include "probes/probe.h"
+#include "probes/rpc_http.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -14,6 +15,7 @@ void session_done(struct session *session)
 {
     http_response_done(&session->response);
     mapi_session_done(session->mapi);
+    rpc_session_done(session->rpc); /* uses the connection */
     directory_close(session->directory);
     secctx_free(session->seal);
     http_close(session->http);
@@ -43,7 +45,7 @@ void session_trace(struct session *session, char direction, const char *format, 
     arena_done(&scratch);
 }
 
-static void trace_http(void *context, char direction, const char *line)
+void session_trace_line(void *context, char direction, const char *line)
 {
     session_trace(context, direction, "%s", line);
 }
@@ -59,7 +61,7 @@ bool session_open_http(struct session *session, struct fault *fault)
             &origin, sock, session->trust, session->settings->insecure, &session->http, fault))
         return false;
     if (session->settings->verbose >= 2)
-        http_set_trace(session->http, trace_http, session);
+        http_set_trace(session->http, session_trace_line, session);
     return true;
 }
 
@@ -72,6 +74,7 @@ bool session_keep_http(struct session *session, struct fault *fault)
         size_t length = session_end_point(session, &hash);
         memcpy(session->first_end_point, hash, length);
         session->first_end_point_length = length;
+        rpc_let_go(session->rpc);
         http_close(session->http);
         session->http = NULL;
     }

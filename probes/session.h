@@ -13,6 +13,7 @@
 #include "probes/settings.h"
 
 struct mapi_session;
+struct rpc_session;
 struct run;
 struct probe;
 
@@ -55,6 +56,7 @@ struct session {
     struct http_response response; /* the first authenticated answer, for PROTOCOL and MAILBOX */
     const char *cookies;           /* OWA */
     struct mapi_session *mapi;     /* MAPI over HTTP: its session contexts */
+    struct rpc_session *rpc;       /* RPC: its associations, one of them on `http` */
 
     const char *realm;              /* LDAP: the controller's Kerberos realm, or NULL */
     int64_t skew_s;                 /* LDAP: the server's clock minus ours */
@@ -80,6 +82,9 @@ void session_trace(struct session *session, char direction, const char *format, 
     __attribute__((format(printf, 3, 4)))
 #endif
     ;
+
+/* The same as a http_trace, context: the session. For -vv only. */
+void session_trace_line(void *context, char direction, const char *line);
 
 /* A check of its own about one object that a probe has read: a server, a virtual directory; subject
  * "EX1". Whoever asks for it must settle it; the runner puts it behind the probe's own check. */

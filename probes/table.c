@@ -8,6 +8,7 @@
 #include "probes/offer.h"
 #include "probes/organization.h"
 #include "probes/owa.h"
+#include "probes/rpc.h"
 #include "probes/transport.h"
 
 /* A chain runs, in this order, those that apply to its endpoint. Add yours behind its layer. */
@@ -23,11 +24,13 @@ const struct probe *const probe_table[] = {
     &probe_http_offer,
     &probe_ldap_rootdse,
     &probe_ldap_guard,
+    &probe_rpc_mapper,
     /* AUTH */
     &probe_kerberos_as,
     &probe_ldap_bind,
     &probe_http_logon,
     &probe_owa_logon,
+    &probe_rpc_tcp_logon,
     /* PROTOCOL */
     &probe_kerberos_ticket,
     &probe_ldap_account,
@@ -35,12 +38,14 @@ const struct probe *const probe_table[] = {
     &probe_ews_version,
     &probe_owa_app,
     &probe_mapi_connect,
+    &probe_rpc_connect,
     /* MAILBOX */
     &probe_ldap_mailbox,
     &probe_autodiscover_mailbox,
     &probe_ews_folders,
     &probe_owa_mailbox,
     &probe_mapi_mailbox,
+    &probe_rpc_mailbox,
     /* further mailboxes, and what is asked last because nothing waits for it */
     &probe_ldap_recipient,
     &probe_ldap_other,
@@ -58,6 +63,11 @@ const struct probe *const probe_table[] = {
     &probe_mapi_public,
     &probe_mapi_book,
     &probe_mapi_disconnect,
+    &probe_rpc_mailbox_of,
+    &probe_rpc_public,
+    &probe_rpc_book, /* tells the referral which server to ask for */
+    &probe_rpc_referral,
+    &probe_rpc_disconnect,
     &probe_ldap_state,
     &probe_ldap_groups,
     &probe_ldap_starttls,

@@ -84,7 +84,7 @@ const struct check *find_witness(const struct survey *survey, const char *probe)
     return check != NULL ? check : find_check(survey, probe, has_failed);
 }
 
-/* ---- faq-test, faq-use: what opens ------------------------------------------------------------
+/* ---- faq-test-1 ------------------------------------------------------------
  */
 
 static void answer_owa(struct answer *answer)
@@ -96,111 +96,6 @@ static void answer_owa(struct answer *answer)
     else if (mailbox != NULL || (logon != NULL && logon->outcome == OUTCOME_FAIL))
         answer_settle(
             answer, OUTCOME_FAIL, "%s", mailbox != NULL ? mailbox->summary : logon->summary);
-}
-
-/* Own folders over EWS: key names the count of the folder. */
-static bool answer_folder(struct answer *answer, const char *folder)
-{
-    const struct check *folders = find_witness(answer->survey, "ews.folders");
-    if (folders == NULL)
-        return false;
-    if (folders->outcome == OUTCOME_FAIL) {
-        answer_settle(answer, OUTCOME_FAIL, "EWS: %s", folders->summary);
-        return false;
-    }
-    const char *key = arena_printf(answer->arena, "ews.%s.total", folder);
-    int64_t total = check_get_int(folders, key, -1);
-    if (total < 0)
-        return false;
-    answer_int(answer, key, total);
-    answer_settle(
-        answer, OUTCOME_PASS, "opens over EWS, %" PRId64 " item%s", total, total == 1 ? "" : "s");
-    return true;
-}
-
-static void answer_contacts(struct answer *answer)
-{
-    answer_folder(answer, "contacts");
-}
-
-static void answer_public(struct answer *answer)
-{
-    const struct check *tree = find_witness(answer->survey, "ews.public");
-    if (tree != NULL)
-        answer_settle(answer, tree->outcome == OUTCOME_FAIL ? OUTCOME_FAIL : OUTCOME_PASS,
-            "EWS: %s", tree->summary);
-}
-
-static bool has_public_mailbox(const struct check *check)
-{
-    return check_fact(check, "autodiscover.public_folders") != NULL;
-}
-
-/* The public logon goes where Autodiscover says, never to a host by name: whatever else stands in
- * the application's field is wrong. */
-static void answer_public_server(struct answer *answer)
-{
-    const struct check *tree = find_witness(answer->survey, "ews.public");
-    const struct check *found =
-        find_check(answer->survey, "autodiscover.mailbox", has_public_mailbox);
-    const char *mailbox = check_get_text(found, "autodiscover.public_folders", NULL);
-    if (mailbox != NULL)
-        answer_text(answer, "autodiscover.public_folders", mailbox);
-    if (tree != NULL && !check_is_good(tree))
-        answer_settle(answer, OUTCOME_FAIL, "EWS: %s", tree->summary);
-    else if (tree != NULL)
-        answer_settle(answer, OUTCOME_PASS,
-            "the tree opens over EWS%s%s; in the application only * leads there",
-            mailbox != NULL ? ", held by " : "", mailbox != NULL ? mailbox : "");
-    else if (mailbox != NULL)
-        answer_settle(answer, OUTCOME_SKIPPED,
-            "check by hand: the application's public folder settings: server *, no name; "
-            "Autodiscover leads to %s",
-            mailbox);
-}
-
-/* A further mailbox on any row: what works, else what fails, else whatever there is. */
-static const struct check *mailbox_witness(const struct survey *survey, const char *mailbox)
-{
-    const struct check *seen = NULL;
-    for (const struct chain *chain = survey->chains; chain != NULL; chain = chain->next) {
-        for (const struct check *at = chain->checks; at != NULL; at = at->next) {
-            if (at->subject == NULL || strcmp(at->probe, "ews.mailbox") != 0 ||
-                strcmp(at->subject, mailbox) != 0)
-                continue;
-            if (seen == NULL || check_is_good(at) || (has_failed(at) && !check_is_good(seen)))
-                seen = at;
-        }
-    }
-    return seen;
-}
-
-/* Of every --mailbox, too: one that does not open is the answer. */
-static void answer_calendar(struct answer *answer)
-{
-    int others = 0;
-    if (!answer_folder(answer, "calendar"))
-        return;
-    for (size_t i = 0; i < answer->survey->target.mailbox_count; i++, others++) {
-        const char *mailbox = answer->survey->target.mailboxes[i];
-        const struct check *seen = mailbox_witness(answer->survey, mailbox);
-        if (check_is_good(seen))
-            continue;
-        answer_settle(answer, OUTCOME_FAIL, "the calendar of %s: %s", mailbox,
-            seen != NULL ? seen->summary : "not tried");
-        return;
-    }
-    if (others > 0)
-        answer_settle(answer, OUTCOME_PASS, "opens over EWS, so do those of %d more mailbox%s",
-            others, others == 1 ? "" : "es");
-}
-
-static void answer_voicemail(struct answer *answer)
-{
-    if (answer_folder(answer, "inbox"))
-        answer_settle(answer, OUTCOME_PASS,
-            "the Inbox opens over EWS; MAPI and the Voice Mail folder are not tested by this "
-            "version");
 }
 
 /* ---- the items --------------------------------------------------------------------------------
@@ -223,8 +118,8 @@ static const struct question {
         "default value of HKLM\\SOFTWARE\\Clients\\Mail, also under Wow6432Node: ExchangeMAPI"},
     {"faq-6", "One Exchange version in the network", answer_one_version,
         "Get-ExchangeServer: every server has the same version"},
-    {"faq-7", "MAPI_E_FAILONEPROVIDER does not occur", NULL,
-        "the application's log; MAPI is not tested by this version"},
+    {"faq-7", "MAPI_E_FAILONEPROVIDER does not occur", answer_one_provider,
+        "the application's log"},
     {"faq-8", "The account is in the domain of the Exchange server", answer_same_domain,
         "(Get-ADUser ACCOUNT).DistinguishedName has the server's domain"},
     {"faq-9", "The machine is in the domain of the Exchange server", answer_machine_domain,
@@ -257,11 +152,10 @@ static const struct question {
         "Get-MailboxDatabase | Format-List Name,RpcClientAccessServer"},
     {"faq-test-1", "The account can log in to its own mailbox with OWA", answer_owa,
         "https://HOST/owa/ as the account"},
-    {"faq-test-2", "An Outlook client can open the account's mailbox", NULL,
-        "open it in Outlook, new profile; MAPI is not tested by this version"},
-    {"faq-test-3", "Outlook can open another user's mailbox with it", NULL,
-        "Outlook as the account: File, Open, Other User's Folder; MAPI is not tested by this "
-        "version"},
+    {"faq-test-2", "An Outlook client can open the account's mailbox", answer_outlook_own,
+        "open it in Outlook, new profile"},
+    {"faq-test-3", "Outlook can open another user's mailbox with it", answer_outlook_other,
+        "run again with --mailbox, or Outlook as the account: File, Open, Other User's Folder"},
     {"faq-use-1", "Personal contact folders", answer_contacts, "open Contacts in OWA"},
     {"faq-use-2", "Public contact folders", answer_public,
         "run again with --public-folders, or open the folders in Outlook"},

@@ -55,6 +55,16 @@ void answer_privileged(struct answer *answer);
  * them. */
 size_t exchange_domains(struct answer *answer, const char **ret_domains, size_t size);
 
+/* checklist_mapi.c: what opens, over EWS and MAPI */
+void answer_contacts(struct answer *answer);
+void answer_calendar(struct answer *answer);
+void answer_voicemail(struct answer *answer);
+void answer_public(struct answer *answer);
+void answer_public_server(struct answer *answer);
+void answer_outlook_own(struct answer *answer);
+void answer_outlook_other(struct answer *answer);
+void answer_one_provider(struct answer *answer);
+
 /* checklist_registry.c: the application server, by --registry */
 void answer_mapi_cdo(struct answer *answer);
 void answer_no_outlook(struct answer *answer);

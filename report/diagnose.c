@@ -85,10 +85,19 @@ static void tell_gated(struct diagnosis *diagnosis)
 static bool is_accounted_for(const struct diagnosis *diagnosis, const struct check *check)
 {
     for (const struct match *at = diagnosis->scan.matches; at != NULL; at = at->next) {
-        if (match_cites(at, check) || match_explains(at, check))
+        if (at->echo == ECHO_NONE && (match_cites(at, check) || match_explains(at, check)))
             return true;
     }
     return false;
+}
+
+/* From here on a match echoes, or it does not. */
+static void settle_echoes(struct diagnosis *diagnosis)
+{
+    for (struct match *at = diagnosis->scan.matches; at != NULL; at = at->next) {
+        if (at->echo == ECHO_IF_EXPLAINED)
+            at->echo = is_accounted_for(diagnosis, at->checks[0]) ? ECHO_ALWAYS : ECHO_NONE;
+    }
 }
 
 /* The health page of a service that does not answer as it should: told with the service. */
@@ -244,6 +253,8 @@ static enum severity judge_severity(const struct diagnosis *diagnosis, const str
     const struct match *match = judged->match;
     const struct rule *rule = match->rule;
     bool hurts = hurts_profile(diagnosis, judged);
+    if (match->echo != ECHO_NONE)
+        return SEVERITY_INFO;
     bool fatal = (rule->fail_profiles & (1u << diagnosis->survey->target.profile)) != 0;
     if (match->fails || (fatal && !is_of_other_mailbox(match)))
         return SEVERITY_FAIL;
@@ -328,7 +339,7 @@ static unsigned broken_needs(const struct diagnosis *diagnosis)
 /* How much a finding has to do with what is broken. */
 static int blame(const struct judged *judged, unsigned broken)
 {
-    if (strcmp(judged->match->rule->id, RULE_OWN_TROUBLE) == 0)
+    if (strcmp(judged->match->rule->id, RULE_OWN_TROUBLE) == 0 || judged->match->echo != ECHO_NONE)
         return 0;
     if ((judged->services & broken) == 0)
         return 1;
@@ -355,19 +366,37 @@ static void promote(struct diagnosis *diagnosis)
         qsort(diagnosis->order, diagnosis->count, sizeof *diagnosis->order, compare);
 }
 
+/* The first finding that has to do with what the echo cites. */
+static void find_origin(struct diagnosis *diagnosis, struct judged *echo)
+{
+    const struct check *check = echo->match->checks[0];
+    for (size_t i = 0; i < diagnosis->count && echo->cause == NULL; i++) {
+        struct judged *origin = diagnosis->order[i];
+        if (origin->match->echo == ECHO_NONE &&
+            (match_cites(origin->match, check) || match_explains(origin->match, check)))
+            echo->cause = origin;
+    }
+}
+
 /* Causes have no cause themselves: one step is as deep as the report goes. */
 static void find_causes(struct diagnosis *diagnosis)
 {
     for (size_t i = 0; i < diagnosis->count; i++) {
         struct judged *effect = diagnosis->order[i];
-        for (size_t k = 0; k < diagnosis->count && effect->cause == NULL; k++) {
+        for (size_t k = 0;
+             k < diagnosis->count && effect->match->echo == ECHO_NONE && effect->cause == NULL;
+             k++) {
             struct judged *cause = diagnosis->order[k];
-            if (cause == effect || cause->cause != NULL ||
+            if (cause == effect || cause->cause != NULL || cause->match->echo != ECHO_NONE ||
                 !explains_all_of(cause->match, effect->match))
                 continue;
             if (!explains_all_of(effect->match, cause->match) || k < i)
                 effect->cause = cause;
         }
+    }
+    for (size_t i = 0; i < diagnosis->count; i++) {
+        if (diagnosis->order[i]->match->echo != ECHO_NONE)
+            find_origin(diagnosis, diagnosis->order[i]);
     }
     /* an effect that others were hung under before it found its own cause */
     for (size_t i = 0; i < diagnosis->count; i++) {
@@ -440,6 +469,7 @@ void survey_diagnose(struct survey *survey)
     profile_judge(survey, diagnosis.states);
     run_rules(&diagnosis);
     attach_all(&diagnosis);
+    settle_echoes(&diagnosis);
     find_unexplained(&diagnosis);
     attach_gated(&diagnosis);
     tell_gated(&diagnosis);

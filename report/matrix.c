@@ -1,5 +1,6 @@
 #include "report/matrix.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -324,7 +325,10 @@ static bool extra_is_shown(const struct chain *chain, const struct check *check)
 static void put_extra(struct frame *frame, const struct check *check)
 {
     const char *name = check->subject != NULL ? check->subject : check->probe;
+    int64_t port = check->subject == NULL ? check_get_int(check, "rpc.port", 0) : 0;
     const char *line = arena_printf(&frame->arena, "  %s", name);
+    if (port > 0) /* 6002, 6004: which of the services behind an RPC proxy */
+        line = arena_printf(&frame->arena, "%s, port %" PRId64, line, port);
     size_t before = frame->indent;
     for (int layer = 0; layer < (int)check->layer; layer++)
         before += columns[layer].width;

@@ -19,8 +19,7 @@ static const unsigned needs[PROFILE_COUNT] = {
 };
 
 /* Services this version has no probe for: said in the summary, never counted against a server. */
-static const unsigned untested =
-    NEEDS(ECP) | NEEDS(MAPI) | NEEDS(RPC) | NEEDS(OAB) | NEEDS(ACTIVESYNC);
+static const unsigned untested = NEEDS(ECP) | NEEDS(OAB) | NEEDS(ACTIVESYNC);
 
 static const char *const titles[SERVICE_COUNT] = {
     [SERVICE_DNS] = "DNS",
@@ -69,6 +68,19 @@ static bool works_up_to(const struct chain *chain, enum layer last)
     return check_is_good(chain_cell(chain, last));
 }
 
+/* A MAPI profile is made of two providers: without address book and referral nobody gets to the
+ * store (MAPI_E_FAILONEPROVIDER). They are read beside it, as extras. */
+static bool any_provider_failed(const struct chain *chain)
+{
+    static const char *const probes[] = {"rpc.referral", "rpc.book", "mapi.book"};
+    for (size_t i = 0; i < sizeof probes / sizeof probes[0]; i++) {
+        const struct check *check = chain_check(chain, probes[i]);
+        if (check != NULL && check->outcome == OUTCOME_FAIL)
+            return true;
+    }
+    return false;
+}
+
 bool profile_row_works(const struct survey *survey, const struct chain *chain)
 {
     if (chain->endpoint.service == SERVICE_DNS) {
@@ -77,7 +89,7 @@ bool profile_row_works(const struct survey *survey, const struct chain *chain)
         return check_is_good(cell) || (cell != NULL && cell->outcome == OUTCOME_SKIPPED);
     }
     if (!survey->target.anonymous)
-        return chain_works(chain);
+        return chain_works(chain) && !any_provider_failed(chain);
     /* Without a password a KDC shows itself in its answer to an AS-REQ, others in HTTP or rootDSE.
      */
     return works_up_to(chain, chain->endpoint.service == SERVICE_KERBEROS ? LAYER_TCP : LAYER_HTTP);

@@ -20,7 +20,8 @@ const char *service_title(enum service service);
 
 /* One state a service. */
 void profile_judge(const struct survey *survey, struct service_state *ret_states);
-/* The row does what its service needs; without credentials: everything up to HTTP. */
+/* The row does what its service needs, MAPI's with address book and referral; without credentials:
+ * everything up to HTTP. */
 bool profile_row_works(const struct survey *survey, const struct chain *chain);
 
 /* From the states and the findings, which must be in the survey already. */

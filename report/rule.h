@@ -15,6 +15,10 @@
 
 enum { RULE_TEXTS_MAX = 6 };
 
+/* A match that only says how programs call what another finding has the cause of: INFO, and told
+ * under that one. It takes nothing from the headings. */
+enum echo { ECHO_NONE, ECHO_ALWAYS, ECHO_IF_EXPLAINED /* else it is a finding of its own */ };
+
 /* One thing that is broken, as one rule sees it. */
 struct match {
     const struct rule *rule;
@@ -28,6 +32,7 @@ struct match {
     size_t explained_count;
     bool fails;    /* FAIL in any case: it takes what the profile needs, whatever the rows show */
     bool harmless; /* as grave as its rule says although rows fail, while the services work */
+    enum echo echo;
     struct match *next;
 };
 
@@ -46,7 +51,7 @@ struct rule {
     enum severity severity; /* FAIL: WARN where no service that the profile needs suffers from it */
     unsigned
         fail_profiles; /* 1u << profile: FAIL there in any case, although the checks only warn */
-    void (*when)(struct scan *scan); /* NULL: a heading for what no rule explains */
+    void (*when)(struct scan *scan); /* NULL: never found by itself; a heading, or only explained */
     /* A check that a match does not cite follows from it: asked for FAIL, WARN and SKIPPED ones. */
     bool (*explains)(
         const struct survey *survey, const struct match *match, const struct check *check);

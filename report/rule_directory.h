@@ -12,6 +12,10 @@ struct match *mailbox_match(struct scan *scan, const char *of);
 /* What is read from a recipient's object: ldap.recipient (the account's own) or ldap.other. */
 bool is_recipient(const struct check *check);
 
+/* The store or the address book, by RPC or by MAPI over HTTP, refuses the account's own mailbox, or
+ * the front end finds none of this name. */
+bool is_mapi_refusal(const struct survey *survey, const struct check *check);
+
 /* The name of the domain controller behind a row. */
 const char *controller_of(const struct chain *chain);
 /* Another controller of the same kind has another state of the account's object, and there the same

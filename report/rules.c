@@ -25,6 +25,14 @@ static const struct rule_table {
     {rules_intent, &rules_intent_count},
     {rules_schemes, &rules_schemes_count},
     {rules_version, &rules_version_count},
+    {rules_rpc, &rules_rpc_count},
+    {rules_rpc_calls, &rules_rpc_calls_count},
+    {rules_rpc_logon, &rules_rpc_logon_count},
+    {rules_mapi, &rules_mapi_count},
+    {rules_store, &rules_store_count},
+    {rules_others, &rules_others_count},
+    {rules_backend, &rules_backend_count},
+    {rules_provider, &rules_provider_count},
     {rules_unexplained, &rules_unexplained_count},
 };
 

@@ -5,6 +5,7 @@
 
 #include "net/wire/text.h"
 #include "report/profile.h"
+#include "report/rule_rpc.h"
 
 /* Clocks and the schemes on offer: what is not the account's fault. */
 
@@ -173,7 +174,8 @@ static void when_scheme_missing(struct scan *scan)
     struct match *match = NULL;
     for (const struct chain *chain = scan->survey->chains; chain != NULL; chain = chain->next) {
         const struct check *logon = chain_cell(chain, LAYER_AUTH);
-        if (logon == NULL || !lacks_scheme(chain, logon))
+        if (logon == NULL || !lacks_scheme(chain, logon) ||
+            is_rpc_scheme_missing(scan->survey, chain))
             continue;
         const char *place = service_at(scan, chain);
         match = scan_match(scan, "", place);

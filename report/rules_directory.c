@@ -112,7 +112,8 @@ static bool ambiguous_explains(
         return true;
     const char *address = check->subject != NULL ? check->subject : survey->target.address;
     return match_names(match, address) && check->layer >= LAYER_PROTOCOL &&
-           (check_failed(check, CAUSE_NO_MAILBOX) || check_failed(check, CAUSE_AUTODISCOVER_ERROR));
+           (check_failed(check, CAUSE_NO_MAILBOX) ||
+               check_failed(check, CAUSE_AUTODISCOVER_ERROR) || is_mapi_refusal(survey, check));
 }
 
 /* ---- D09 ---- */

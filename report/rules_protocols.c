@@ -194,7 +194,8 @@ static bool switches_explain(
         return (services & SERVICE(MAPI)) != 0 &&
                (check_failed(check, CAUSE_NO_MAILBOX) ||
                    check_failed(check, CAUSE_AUTODISCOVER_ERROR));
-    return (services & (1u << service)) != 0 && is_denial(check->fault.cause);
+    return (services & (1u << service)) != 0 &&
+           (is_denial(check->fault.cause) || is_mapi_refusal(survey, check));
 }
 
 #define SET_CAS_MAILBOX "Microsoft: Set-CASMailbox"

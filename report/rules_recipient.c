@@ -114,6 +114,16 @@ static void when_no_mailbox(struct scan *scan)
     }
 }
 
+bool is_mapi_refusal(const struct survey *survey, const struct check *check)
+{
+    enum { NOT_FOUND = 404 };
+    enum service service = survey_chain_of(survey, check)->endpoint.service;
+    return (service == SERVICE_MAPI || service == SERVICE_RPC) && check->subject == NULL &&
+           check->layer >= LAYER_PROTOCOL && check_is_bad(check) &&
+           (check->fault.origin == ORIGIN_MAPI ||
+               (check->fault.cause == CAUSE_HTTP_STATUS && check->fault.code == NOT_FOUND));
+}
+
 /* What Exchange says of an account without a mailbox, service by service. */
 static bool no_mailbox_explains(
     const struct survey *survey, const struct match *match, const struct check *check)
@@ -126,7 +136,7 @@ static bool no_mailbox_explains(
         return true;
     if (check->layer == LAYER_MAILBOX && check_is_bad(check))
         return !check_get_bool(check, "mailbox.hidden", false);
-    return check_failed(check, CAUSE_AUTODISCOVER_ERROR);
+    return check_failed(check, CAUSE_AUTODISCOVER_ERROR) || is_mapi_refusal(survey, check);
 }
 
 /* ---- D05 ---- */
@@ -190,10 +200,20 @@ static void when_hidden(struct scan *scan)
     }
 }
 
-/* The object read in full says the same. */
+/* Nobody by this name, or nobody who tells the name's legacy DN: a code of the store would have its
+ * number. */
+static bool is_not_in_book(const struct survey *survey, const struct check *check)
+{
+    return is_mapi_refusal(survey, check) && check->fault.code == 0 &&
+           (check->fault.cause == CAUSE_NO_OBJECT || check->fault.cause == CAUSE_NO_MAILBOX);
+}
+
+/* The object read in full says the same, and so does the address book. */
 static bool unlisted_explains(
     const struct survey *survey, const struct match *match, const struct check *check)
 {
+    if (is_about(survey, match, check) && is_not_in_book(survey, check))
+        return true;
     return is_recipient(check) && is_about(survey, match, check) && check->subject == NULL &&
            check_is_bad(check) &&
            (check_get_bool(check, "recipient.hidden", false) ||

@@ -4,6 +4,7 @@
 
 #include "net/wire/text.h"
 #include "report/profile.h"
+#include "report/rule_rpc.h"
 
 /* The authentication that the directory has for a path, against what the path offers. */
 
@@ -139,7 +140,7 @@ static void when_other_schemes(struct scan *scan)
     for (const struct chain *chain = scan->survey->chains; chain != NULL; chain = chain->next) {
         const struct fact *offered = offered_by(chain);
         struct wanted wanted;
-        if (offered == NULL)
+        if (offered == NULL || is_rpc_scheme_missing(scan->survey, chain))
             continue;
         find_wanted(scan->survey, chain, &wanted);
         if (!wanted.any || wanted.mixed || !wanted.node || wanted.methods == 0 ||

@@ -5,6 +5,7 @@
 
 #include "net/wire/text.h"
 #include "report/profile.h"
+#include "report/rule_directory.h"
 
 /* What Autodiscover, EWS and OWA say after a logon that worked, and the health pages beside it. */
 
@@ -94,12 +95,13 @@ static void when_address_unknown(struct scan *scan)
         say_addresses(scan, match);
 }
 
-/* A directory that finds no object by the address says the same. */
+/* A directory that finds no object by the address says the same; and without Autodiscover's answer
+ * nobody names the mailbox to MAPI. */
 static bool address_explains(
     const struct survey *survey, const struct match *match, const struct check *check)
 {
-    (void)survey, (void)match;
-    return says_unknown_address(check) ||
+    (void)match;
+    return says_unknown_address(check) || is_mapi_refusal(survey, check) ||
            (check->layer == LAYER_PROTOCOL && check_failed(check, CAUSE_NO_OBJECT));
 }
 

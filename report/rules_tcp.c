@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "report/rule_directory.h"
+#include "report/rule_rpc.h"
 
 /* ---- T01 ---- */
 
@@ -69,7 +70,8 @@ static void when_dropped(struct scan *scan)
 {
     for (const struct chain *chain = scan->survey->chains; chain != NULL; chain = chain->next) {
         const struct endpoint *endpoint = &chain->endpoint;
-        if (!timed_out(chain) || answers_elsewhere(scan->survey, chain))
+        if (!timed_out(chain) || answers_elsewhere(scan->survey, chain) ||
+            is_rpc_tcp_absent(scan->survey, chain))
             continue;
         struct match *match = find_match(scan, chain);
         if (match == NULL)

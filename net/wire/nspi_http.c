@@ -302,6 +302,14 @@ static void read_answer(struct source *source, enum nspi_opnum opnum)
     }
 }
 
+/* A server that refuses may leave out what is of no use then. */
+static bool is_refusal(const struct source *source, enum nspi_opnum opnum)
+{
+    struct fault why;
+    return source->answer->status != NSPI_SUCCESS &&
+           !nspi_succeeded(opnum, source->answer->status, &why);
+}
+
 bool nspi_http_read(struct arena *arena, enum nspi_opnum opnum, const struct mapi_binary *body,
     uint32_t *ret_code, struct nspi_answer *ret_answer, struct fault *fault)
 {
@@ -316,6 +324,11 @@ bool nspi_http_read(struct arena *arena, enum nspi_opnum opnum, const struct map
         read_answer(&source, opnum);
     /* AuxiliaryBufferSize, AuxiliaryBuffer: times and names of the server, of no use to us. */
     read_skip(&source.reader, read_le32(&source.reader));
+    if (!reader_ok(&source.reader) && is_refusal(&source, opnum)) {
+        *ret_code = code;
+        *ret_answer = (struct nspi_answer){.status = answer.status};
+        return true;
+    }
     if (!reader_ok(&source.reader))
         return fault_set(fault, CAUSE_MALFORMED, ORIGIN_EXREACH, 0,
             "the answer to %s breaks its format at byte %zu of %zu", nspi_opnum_str(opnum),

@@ -13,7 +13,6 @@ ELSEWHERE = {
     "NO_RETURN": "tests/unit/test_run_end.c",
     "CREDENTIAL_UNSAFE": "tests/unit/test_http.c",
     "LOCKOUT_NEAR": "tests/unit/test_ldap_guard.c",
-    "RPC_FAULT": "tests/unit/test_rpc_client.c",
 }
 
 

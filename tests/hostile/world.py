@@ -15,12 +15,13 @@ GOOD, BAD = "good." + DOMAIN, "bad." + DOMAIN
 
 
 class World:
-    def __init__(self, authority, directory, password):
+    def __init__(self, authority, directory, password, lane=1):
+        self.lane = lane  # worlds at the same time share no address
         self.authority, self.directory, self.password = authority, directory, password
         self.numbers = itertools.count(2)
         self.servers = {}  # name: server, whose credentials are the case's
         self.healthy = []
-        self.names = dns.NameServer("127.0.1.1")
+        self.names = dns.NameServer(f"127.0.{lane}.1")
         self.others = []  # to stop only
         self.user = self.address = "svc@" + DOMAIN
         self.command = "check"
@@ -40,7 +41,7 @@ class World:
         return path
 
     def next_address(self):
-        return f"127.0.1.{next(self.numbers)}"
+        return f"127.0.{self.lane}.{next(self.numbers)}"
 
     def context(self, *hosts, **more):
         return tls.context(self.authority.issue(hosts, **more))

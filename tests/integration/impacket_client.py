@@ -9,6 +9,7 @@ the switch `rpc-open`. With the switch `rpc-tcp` RPC over TCP is tried, too. The
 import json
 import os
 import struct
+import subprocess
 import sys
 import traceback
 import warnings
@@ -18,12 +19,16 @@ from impacket.dcerpc.v5.dtypes import STR, ULONG, USHORT
 from impacket.dcerpc.v5.ndr import NDRCALL, NDRPOINTER, NDRUniConformantArray, NDRUniConformantVaryingArray
 from impacket.dcerpc.v5.rpcrt import (
     DCERPCException,
+    RPC_C_AUTHN_GSS_NEGOTIATE,
     RPC_C_AUTHN_LEVEL_CONNECT,
     RPC_C_AUTHN_LEVEL_NONE,
     RPC_C_AUTHN_LEVEL_PKT_INTEGRITY,
     RPC_C_AUTHN_LEVEL_PKT_PRIVACY,
 )
 from impacket.http import AUTH_BASIC, AUTH_NTLM
+from impacket.krb5 import kerberosv5
+from impacket.krb5.ccache import CCache
+from impacket.spnego import SPNEGO_NegTokenInit
 from impacket.uuid import uuidtup_to_bin
 
 HOST = "mail.contoso.test"
@@ -328,7 +333,7 @@ class EcDummyRpc(NDRCALL):
 
 
 class Refused(Exception):
-    """A call or an operation that returned an error."""
+    """A call or an operation that returned an error: the code, and what a logon has behind it."""
 
 
 def expect(refusal, function, *arguments):
@@ -389,7 +394,7 @@ class Store:
         identity, index, code = struct.unpack_from("<BBL", answer)
         assert (identity, index) == (0xFE, 0)
         if code:
-            raise Refused(code)
+            raise Refused(code, answer[6:])
         return handles[0], struct.unpack_from("<13Q", answer, 7), answer[6:7] + answer[111:]
 
     def open(self, logon, folder):
@@ -523,12 +528,34 @@ def test_malformed_operations_are_refused(lab):
 # ---- RPC over TCP ----
 
 
-def tcp_connect(lab, interface, level=RPC_C_AUTHN_LEVEL_PKT_PRIVACY):
-    """A bound association where the endpoint mapper says the interface is."""
+def ticket(lab, service):
+    """A service ticket for a name like exchangeMDB/ex1.contoso.test, as impacket keeps it. MIT's programs fetch it."""
+    place = os.path.join(lab.facts["dir"], "impacket.ccache")
+    environment = os.environ | {"KRB5CCNAME": f"FILE:{place}"}
+    subprocess.run(["kinit", "svc"], input=lab.password + "\n", env=environment, stdout=subprocess.DEVNULL, text=True, check=True)
+    subprocess.run(["kvno", "-q", service], env=environment, check=True)
+    found = CCache.loadFile(place).getCredential(f"{service}@{lab.facts['realm']}", anySPN=False)
+    return found.toTGS()
+
+
+def raw_ap_req(*arguments, original=kerberosv5.getKerberosType1, **keywords):
+    """impacket's first token as [MS-KILE] 3.4.5.1 has it: a DCE-style AP-REQ has no GSSAPI header, and MIT takes none."""
+    cipher, key, blob = original(*arguments, **keywords)
+    token = SPNEGO_NegTokenInit(blob)
+    token["MechToken"] = token["MechToken"][token["MechToken"].index(b"\x01\x00\x6e") + 2 :]
+    return cipher, key, token.getData()
+
+
+def tcp_connect(lab, interface, level=RPC_C_AUTHN_LEVEL_PKT_PRIVACY, service=None):
+    """A bound association where the endpoint mapper says the interface is; with `service` by a ticket for that name."""
     rpc = transport.DCERPCTransportFactory(epm.hept_map("ex1.contoso.test", interface, protocol="ncacn_ip_tcp"))
     rpc.set_credentials("svc", lab.password, DOMAIN)
     dce = rpc.get_dce_rpc()
     dce.set_credentials("svc", lab.password, DOMAIN)
+    if service is not None:
+        dce.set_credentials("svc", "", "CONTOSO.TEST", TGS=ticket(lab, service))
+        dce.set_auth_type(RPC_C_AUTHN_GSS_NEGOTIATE)
+        kerberosv5.getKerberosType1 = raw_ap_req
     dce.set_auth_level(level)
     dce.connect()
     dce.bind(interface)
@@ -540,6 +567,18 @@ def tcp_test_address_book(lab):
         dce = tcp_connect(lab, nspi.MSRPC_UUID_NSPI, level)
         handle = nspi.hNspiBind(dce)["contextHandle"]
         assert resolve(dce, handle, "svc@contoso.test")[0] == [2]
+
+
+def tcp_test_kerberos(lab):
+    for host in ("ex1.contoso.test", "EX1", HOST):
+        dce = tcp_connect(lab, nspi.MSRPC_UUID_NSPI, service=f"exchangeAB/{host}")
+        assert resolve(dce, nspi.hNspiBind(dce)["contextHandle"], "svc@contoso.test")[0] == [2], host
+    dce = tcp_connect(lab, oxabref.MSRPC_UUID_OXABREF, service="exchangeRFR/ex1.contoso.test")
+    assert oxabref.hRfrGetNewDSA(dce, legacy_dns(lab)["svc"])["ppszServer"]
+    store = Store.__new__(Store)
+    store.connect_over(tcp_connect(lab, EMSMDB, service="exchangeMDB/ex1.contoso.test"), legacy_dns(lab), "svc")
+    logon, folders, _rest = store.logon("svc")
+    assert store.count(logon, folders[4]) == 2
 
 
 def tcp_test_logon_is_needed(lab):

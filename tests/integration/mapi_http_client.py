@@ -20,8 +20,8 @@ from impacket_client import DISPLAY_NAME, HOST, LEGACY_DN, Lab, Refused, Store, 
 class Endpoint:
     """One endpoint of MAPI over HTTP, and a session there."""
 
-    def __init__(self, lab, path):
-        self.url = f"https://{HOST}/mapi/{path}/"
+    def __init__(self, lab, path, mailbox=None):
+        self.url = f"https://{HOST}/mapi/{path}/" + (f"?MailboxId={mailbox}" if mailbox else "")
         self.session = requests.Session()
         self.session.trust_env = False
         self.session.verify = lab.facts["ca_file"]
@@ -68,9 +68,9 @@ class Endpoint:
 class HttpStore(Store):
     """The store over MAPI over HTTP."""
 
-    def __init__(self, lab, user, dns):
+    def __init__(self, lab, user, dns, mailbox=None):
         self.dns = dns
-        self.endpoint = Endpoint(lab, "emsmdb")
+        self.endpoint = Endpoint(lab, "emsmdb", mailbox)
         body = dns[user].encode() + b"\0" + struct.pack("<LLLLL", 0, 1252, 1033, 1033, 0)
         answer = self.endpoint.call("Connect", body)
         assert struct.unpack_from("<LLL", answer) == (60000, 6, 10000)

@@ -17,6 +17,7 @@ import tempfile
 import time
 
 import faults_directory  # noqa: F401  its proofs register themselves
+import faults_mapi
 import faults_servers
 from faults_lab import DC, HERE, NAMES, NODES, PARTS, PROOFS, Inside, connect, dig, part, proof, spn_owners
 
@@ -512,6 +513,8 @@ def inside(base, identity):
     lab = Inside(base)
     function, concerned = (PROOFS | faults_servers.SLOW).get(identity, (None, ()))
     checks = [(identity, function)] if function else []
+    if identity in faults_mapi.ALSO:
+        checks.append((f"{identity} over MAPI", faults_mapi.ALSO[identity]))
     checks += [item for item in PARTS.items() if item[0] not in concerned]
     wrong = 0
     for name, check in checks:
@@ -527,7 +530,7 @@ def one(frontend, identity):
     """A lab with this fault; is it right, and how long did the start take?"""
     base = tempfile.mkdtemp(prefix="exreach-faults.")
     directory = os.path.join(base, "lab")
-    faults = [identity] if identity != "healthy" else []
+    faults = identity.split() if identity != "healthy" else []  # some need a switch of the lab to be seen
     begun = time.monotonic()
     try:
         subprocess.run([LAB, "up", directory, "--frontend", frontend, *faults], check=True)

@@ -21,6 +21,10 @@
 #define EWS2         "ews/mail.contoso.test/127.0.0.21:443"
 #define OWA          "owa/mail.contoso.test/127.0.0.20:443"
 #define OWA2         "owa/mail.contoso.test/127.0.0.21:443"
+#define MAPI         "mapi/mail.contoso.test/127.0.0.20:443"
+#define MAPI2        "mapi/mail.contoso.test/127.0.0.21:443"
+#define RPC          "rpc/mail.contoso.test/127.0.0.20:443"
+#define RPC2         "rpc/mail.contoso.test/127.0.0.21:443"
 #define LDAP         "ldap/dc1.contoso.test/127.0.0.10:389"
 #define GC           "gc/dc1.contoso.test/127.0.0.10:3268"
 #define KDC          "kerberos/dc1.contoso.test/127.0.0.10:88"
@@ -32,8 +36,10 @@ const char *const fixture_goldens[] = {"healthy", "N01", "N04", "N05", "N08", "T
     "A08", "A09", "A10", "A17", "A18", "A19", "A21", "A31", "D01", "D02", "D03", "D05", "D07",
     "D08", "D09", "D10", "D11", "D12", "D13", "D14", "A25", "D04", "D06", "N02", "N06", "N07",
     "N09", "N10", "N11", "U07", "U08", "V01", "V02", "V06", "V07", "C04", "U03", "U06", "E07",
-    "O01", "O03", "V03", "X-DNS", "X-TCP", "X-TLS", "X-HTTP", "X-AUTH", "X-PROTOCOL", "X-MAILBOX",
-    "X-ERROR", NULL};
+    "O01", "O03", "V03", "R01", "R02", "R03", "R05", "R06", "R07", "R08", "R09", "T05", "T07",
+    "A14", "A15", "M01", "M02", "M03", "M04", "M05", "M06", "M07", "M08", "M09", "M10", "M11",
+    "M12", "M13", "M14", "M15", "M16", "M17", "M18", "M19", "M20", "M21", "V05", "X-DNS", "X-TCP",
+    "X-TLS", "X-HTTP", "X-AUTH", "X-PROTOCOL", "X-MAILBOX", "X-ERROR", NULL};
 
 /* ---- building ---------------------------------------------------------------------------------
  */
@@ -131,6 +137,15 @@ static void add_web(struct survey *survey, enum service service, const char *hos
         check_int(check, "ews.contacts.total", 3);
         check_int(check, "ews.calendar.total", 1);
         break;
+    case SERVICE_MAPI:
+    case SERVICE_RPC:
+        add_logon(chain, "http.logon");
+        if (service == SERVICE_RPC) {
+            fixture_add_rpc(chain);
+            return; /* has no health page */
+        }
+        fixture_add_mapi(chain);
+        break;
     default:
         add_logon(chain, "owa.logon");
         add_check(chain, "owa.app", LAYER_PROTOCOL, "OWA shows itself");
@@ -214,6 +229,10 @@ void fixture_healthy(struct survey *survey)
     add_web(survey, SERVICE_EWS, "mail.contoso.test", "127.0.0.21", "ex2");
     add_web(survey, SERVICE_OWA, "mail.contoso.test", "127.0.0.20", "ex1");
     add_web(survey, SERVICE_OWA, "mail.contoso.test", "127.0.0.21", "ex2");
+    add_web(survey, SERVICE_MAPI, "mail.contoso.test", "127.0.0.20", "ex1");
+    add_web(survey, SERVICE_MAPI, "mail.contoso.test", "127.0.0.21", "ex2");
+    add_web(survey, SERVICE_RPC, "mail.contoso.test", "127.0.0.20", "ex1");
+    add_web(survey, SERVICE_RPC, "mail.contoso.test", "127.0.0.21", "ex2");
     fixture_fail(survey, ITSELF, "tcp.connect", CAUSE_REFUSED, "refused");
     survey_reconcile(survey);
 }
@@ -254,9 +273,12 @@ void fixture_fail(struct survey *survey, const char *chain_id, const char *probe
     }
 }
 
-static const char *const web[] = {AUTODISCOVER, EWS, EWS2, OWA, OWA2, NULL};
-static const char *const logons[] = {
-    "http.logon", "http.logon", "http.logon", "owa.logon", "owa.logon"};
+static const char *const web[] = {AUTODISCOVER, EWS, EWS2, OWA, OWA2, MAPI, MAPI2, RPC, RPC2, NULL};
+
+static const char *logon_of(const char *row)
+{
+    return strncmp(row, "owa/", 4) == 0 ? "owa.logon" : "http.logon";
+}
 
 static void fail_web(struct survey *survey, const char *probe, enum cause cause, const char *text)
 {
@@ -267,11 +289,11 @@ static void fail_web(struct survey *survey, const char *probe, enum cause cause,
 /* What comes after the logon is blocked by nothing, and not tried. */
 void fixture_gate(struct survey *survey, const char *who)
 {
-    static const char *const rows[] = {AUTODISCOVER, EWS, EWS2, OWA, OWA2, LDAP, GC};
-    static const char *const probes[] = {"http.logon", "http.logon", "http.logon", "owa.logon",
-        "owa.logon", "ldap.bind", "ldap.bind"};
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        struct check *at = fixture_check(survey, rows[i], probes[i]);
+    static const char *const directory[] = {LDAP, GC};
+    enum { WEB = sizeof web / sizeof web[0] - 1 };
+    for (size_t i = 0; i < WEB + 2; i++) {
+        const char *row = i < WEB ? web[i] : directory[i - WEB];
+        struct check *at = fixture_check(survey, row, i < WEB ? logon_of(row) : "ldap.bind");
         if (at->outcome != OUTCOME_PASS)
             continue;
         for (; at != NULL; at = at->next) {
@@ -332,14 +354,17 @@ static void break_directory(struct survey *survey, bool hidden)
             "the account has no mailbox: homeMDB is not set");
         check_int(check, "mailbox.type", 0);
     }
-    if (hidden)
+    if (hidden) {
+        fixture_fail_books(survey);
         return;
+    }
     fixture_fail(survey, AUTODISCOVER, "autodiscover.pox", CAUSE_AUTODISCOVER_ERROR,
         "error 500: the e-mail address cannot be found");
     fixture_fail(survey, EWS, "ews.folders", CAUSE_NO_MAILBOX, "ErrorNonExistentMailbox");
     fixture_fail(survey, EWS2, "ews.folders", CAUSE_NO_MAILBOX, "ErrorNonExistentMailbox");
     fixture_fail(survey, OWA, "owa.mailbox", CAUSE_NOT_EXCHANGE, "an error page");
     fixture_fail(survey, OWA2, "owa.mailbox", CAUSE_NOT_EXCHANGE, "an error page");
+    fixture_fail_mapi(survey, CAUSE_NO_MAILBOX, 0);
 }
 
 static void break_ticket(struct survey *survey)
@@ -384,18 +409,24 @@ static void break_mailbox(struct survey *survey)
     }
 }
 
+static bool break_elsewhere(struct survey *survey, const char *fault)
+{
+    return fixture_break_more(survey, fault) || fixture_break_places(survey, fault) ||
+           fixture_break_directory(survey, fault) || fixture_break_rpc(survey, fault) ||
+           fixture_break_mapi(survey, fault);
+}
+
 void fixture_break(struct survey *survey, const char *fault)
 {
-    if (fixture_break_more(survey, fault) || fixture_break_places(survey, fault) ||
-        fixture_break_directory(survey, fault))
+    if (break_elsewhere(survey, fault))
         return;
     if (strcmp(fault, "N01") == 0) {
         break_name(survey);
     } else if (strcmp(fault, "N04") == 0) {
-        fixture_fail(
-            survey, EWS2, "tcp.connect", CAUSE_TIMEOUT, "no answer to our SYN within 10.0 s");
-        fixture_fail(
-            survey, OWA2, "tcp.connect", CAUSE_TIMEOUT, "no answer to our SYN within 10.0 s");
+        static const char *const dead[] = {EWS2, OWA2, MAPI2, RPC2};
+        for (size_t i = 0; i < sizeof dead / sizeof dead[0]; i++)
+            fixture_fail(survey, dead[i], "tcp.connect", CAUSE_TIMEOUT,
+                "no answer to our SYN within 10.0 s");
     } else if (strcmp(fault, "T01") == 0) {
         fail_web(survey, "tcp.connect", CAUSE_TIMEOUT, "no answer to our SYN within 10.0 s");
     } else if (strcmp(fault, "S01") == 0) {
@@ -430,7 +461,8 @@ void fixture_break(struct survey *survey, const char *fault)
         fail_web(survey, "http.offer", CAUSE_HTTP_STATUS, "answers 503");
     } else if (strcmp(fault, "X-AUTH") == 0) {
         for (size_t i = 0; web[i] != NULL; i++)
-            fixture_fail(survey, web[i], logons[i], CAUSE_CHANNEL_BINDING, "the bindings differ");
+            fixture_fail(
+                survey, web[i], logon_of(web[i]), CAUSE_CHANNEL_BINDING, "the bindings differ");
     } else if (strcmp(fault, "X-PROTOCOL") == 0) {
         fixture_fail(survey, EWS, "ews.version", CAUSE_SOAP_FAULT, "ErrorInternalServerError");
         fixture_fail(survey, EWS2, "ews.version", CAUSE_SOAP_FAULT, "ErrorInternalServerError");

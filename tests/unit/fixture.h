@@ -8,8 +8,8 @@
 #include "probes/survey.h"
 
 /* svc@contoso.test, everything works: resolver, KDC with two service principals, LDAP, GC,
- * Autodiscover (and the domain's own name, which refuses), EWS and OWA on two nodes. Not diagnosed.
- */
+ * Autodiscover (and the domain's own name, which refuses), EWS, OWA, MAPI over HTTP and RPC over
+ * HTTP on two nodes. Not diagnosed. */
 void fixture_healthy(struct survey *survey);
 
 /* Breaks one thing, named by the rule that is to find it ("S02"); more than one call breaks more.
@@ -22,6 +22,21 @@ bool fixture_break_more(struct survey *survey, const char *fault);
 bool fixture_break_places(struct survey *survey, const char *fault);
 /* fixture_directory.c, likewise: the account's state, its tickets, its object and its mailbox. */
 bool fixture_break_directory(struct survey *survey, const char *fault);
+/* fixture_rpc.c, likewise: RPC over HTTP. */
+bool fixture_break_rpc(struct survey *survey, const char *fault);
+/* fixture_mapi.c, likewise: MAPI over HTTP, the store and what is behind the front end. */
+bool fixture_break_mapi(struct survey *survey, const char *fault);
+/* X-ResponseCode of this check, on all rows of MAPI over HTTP. */
+void fixture_response_code(struct survey *survey, const char *probe, long code);
+/* What the store answers to "connect" or "mailbox", on all rows of MAPI over HTTP and of RPC. */
+void fixture_store_code(struct survey *survey, const char *step, uint32_t code);
+/* What follows the logon in a healthy row of RPC over HTTP, of MAPI over HTTP. */
+void fixture_add_rpc(struct chain *chain);
+void fixture_add_mapi(struct chain *chain);
+/* The store refuses to connect with this code (0: nobody knows the mailbox's legacy DN), and the
+ * address book has nobody, on all rows of both. */
+void fixture_fail_mapi(struct survey *survey, enum cause cause, long code);
+void fixture_fail_books(struct survey *survey); /* the address book alone */
 /* A passing check at the end of a row. */
 struct check *fixture_extra(
     struct survey *survey, const char *row, const char *probe, enum layer layer);

@@ -8,6 +8,8 @@
 
 #include <cmocka.h>
 
+#include "net/wire/ecodes.h"
+
 #define AUTODISCOVER "autodiscover/autodiscover.contoso.test/127.0.0.20:443"
 #define EWS          "ews/mail.contoso.test/127.0.0.20:443"
 #define EWS2         "ews/mail.contoso.test/127.0.0.21:443"
@@ -245,6 +247,7 @@ static void move_to_cloud(struct survey *survey)
     check_text(pox, "autodiscover.redirect", "svc@contoso.mail.onmicrosoft.com");
     fixture_fail(survey, EWS, "ews.folders", CAUSE_NO_MAILBOX, "ErrorMissingEmailAddress");
     fixture_fail(survey, EWS2, "ews.folders", CAUSE_NO_MAILBOX, "ErrorMissingEmailAddress");
+    fixture_fail_mapi(survey, CAUSE_NO_MAILBOX, 0);
 }
 
 static void unlist(struct survey *survey)
@@ -268,6 +271,7 @@ static void leave_over(struct survey *survey)
     check_add(check, "recipient.protocols_off", "MAPI");
     check_text(check, "recipient.protocols_changed", "2024-03-11T09:30:00Z");
     check_text(check, "recipient.mailbox_created", "2025-06-02T08:00:00Z");
+    fixture_fail_mapi(survey, CAUSE_ACCESS_DENIED, EC_PROTOCOL_DISABLED);
 }
 
 static void move_mailbox(struct survey *survey)

@@ -14,11 +14,15 @@
 #define EWS2         "ews/mail.contoso.test/127.0.0.21:443"
 #define OWA          "owa/mail.contoso.test/127.0.0.20:443"
 #define OWA2         "owa/mail.contoso.test/127.0.0.21:443"
+#define MAPI         "mapi/mail.contoso.test/127.0.0.20:443"
+#define MAPI2        "mapi/mail.contoso.test/127.0.0.21:443"
+#define RPC          "rpc/mail.contoso.test/127.0.0.20:443"
+#define RPC2         "rpc/mail.contoso.test/127.0.0.21:443"
 #define LDAP         "ldap/dc1.contoso.test/127.0.0.10:389"
 #define GC           "gc/dc1.contoso.test/127.0.0.10:3268"
 #define KDC          "kerberos/dc1.contoso.test/127.0.0.10:88"
 
-static const char *const web[] = {AUTODISCOVER, EWS, EWS2, OWA, OWA2, NULL};
+static const char *const web[] = {AUTODISCOVER, EWS, EWS2, OWA, OWA2, MAPI, MAPI2, RPC, RPC2, NULL};
 
 /* ---- names and connections ---- */
 
@@ -92,9 +96,8 @@ static void break_ipv6(struct survey *survey)
 
 static void break_name_in_tls(struct survey *survey)
 {
-    static const char *const rows[] = {EWS, EWS2, OWA, OWA2};
-    for (size_t i = 0; i < 4; i++)
-        fixture_fail(survey, rows[i], "tls.handshake", CAUSE_RESET,
+    for (size_t i = 1; web[i] != NULL; i++)
+        fixture_fail(survey, web[i], "tls.handshake", CAUSE_RESET,
             "mail.contoso.test reset the connection (RST) within the TLS handshake");
 }
 

@@ -12,6 +12,8 @@
 
 #define EWS  "ews/mail.contoso.test/127.0.0.20:443"
 #define EWS2 "ews/mail.contoso.test/127.0.0.21:443"
+#define MAPI "mapi/mail.contoso.test/127.0.0.20:443"
+#define RPC  "rpc/mail.contoso.test/127.0.0.20:443"
 
 static const struct checklist_item *find(const struct survey *survey, const char *item)
 {
@@ -116,7 +118,17 @@ static void test_answers(void **state)
         {"", "faq-use-2", OUTCOME_SKIPPED, "--public-folders"},
         {"", "faq-use-3", OUTCOME_PASS, "1 item"},
         {"X-MAILBOX", "faq-use-3", OUTCOME_FAIL, "bob@contoso.test: ErrorAccessDenied"},
-        {"", "faq-use-4", OUTCOME_PASS, "Inbox"},
+        {"", "faq-use-4", OUTCOME_PASS, "Voice Mail has 2"},
+        {"", "faq-7", OUTCOME_PASS, "RPC over HTTP and MAPI over HTTP"},
+        {"D06", "faq-7", OUTCOME_FAIL, "over RPC over HTTP the address book fails"},
+        {"R08", "faq-7", OUTCOME_FAIL, "over RPC over HTTP the store fails"},
+        {"R05", "faq-7", OUTCOME_PASS, "over MAPI over HTTP"},
+        {"D04", "faq-7", OUTCOME_SKIPPED, "by hand"}, /* both fail: another error */
+        {"", "faq-test-2", OUTCOME_PASS, "RPC over HTTP, MAPI over HTTP"},
+        {"R01", "faq-test-2", OUTCOME_WARN, "opens over MAPI over HTTP; RPC over HTTP: "},
+        {"D04", "faq-test-2", OUTCOME_FAIL, "RPC over HTTP: "},
+        {"T01", "faq-test-2", OUTCOME_SKIPPED, "by hand"},
+        {"", "faq-test-3", OUTCOME_SKIPPED, "--mailbox"},
     };
     for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
         struct survey survey;
@@ -130,6 +142,63 @@ static void test_answers(void **state)
                 outcome_str(item->outcome), item->summary);
         survey_done(&survey);
     }
+}
+
+static void add_other(struct survey *survey, const char *row, const char *probe, enum cause cause)
+{
+    struct chain *chain = survey_find_chain(survey, row);
+    struct check *check =
+        check_new(chain->id, probe, probe, LAYER_MAILBOX, "bob@contoso.test", NULL);
+    struct fault fault;
+    fault_set(&fault, cause, ORIGIN_MAPI, 0, "access denied");
+    if (cause == CAUSE_NONE)
+        check_settle(check, OUTCOME_PASS, "opened");
+    else
+        check_fail(check, &fault);
+    chain_append(chain, check);
+}
+
+/* A further mailbox over MAPI: both ways, one, none, and voice mail that nobody has. */
+static void test_outlook(void **state)
+{
+    (void)state;
+    static const char *const mailboxes[] = {"bob@contoso.test"};
+    static const struct {
+        enum cause rpc, mapi;
+        enum outcome outcome;
+        const char *says;
+    } table[] = {
+        {CAUSE_NONE, CAUSE_NONE, OUTCOME_PASS, "opens over RPC over HTTP, MAPI over HTTP"},
+        {CAUSE_ACCESS_DENIED, CAUSE_NONE, OUTCOME_WARN, "RPC over HTTP: access denied"},
+        {CAUSE_ACCESS_DENIED, CAUSE_ACCESS_DENIED, OUTCOME_FAIL, "bob@contoso.test: RPC over HTTP"},
+    };
+    struct survey survey;
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+        fixture_healthy(&survey);
+        survey.target.mailboxes = mailboxes;
+        survey.target.mailbox_count = 1;
+        add_other(&survey, RPC, "rpc.mailbox_of", table[i].rpc);
+        add_other(&survey, MAPI, "mapi.mailbox_of", table[i].mapi);
+        survey.checklist = checklist_fill(&survey);
+        const struct checklist_item *item = find(&survey, "faq-test-3");
+        assert_int_equal(item->outcome, table[i].outcome);
+        assert_non_null(strstr(item->summary, table[i].says));
+        item = find(&survey, "faq-use-3");
+        assert_int_equal(
+            item->outcome, table[i].outcome == OUTCOME_FAIL ? OUTCOME_FAIL : OUTCOME_PASS);
+        survey_done(&survey);
+    }
+    fixture_healthy(&survey);
+    for (struct chain *chain = survey.chains; chain != NULL; chain = chain->next) {
+        for (struct check *at = chain->checks; at != NULL; at = at->next) {
+            if (at->layer == LAYER_MAILBOX && strstr(at->probe, ".mailbox") != NULL &&
+                chain->endpoint.service >= SERVICE_MAPI)
+                at->facts = NULL;
+        }
+    }
+    survey.checklist = checklist_fill(&survey);
+    assert_non_null(strstr(find(&survey, "faq-use-4")->summary, "no Voice Mail folder"));
+    survey_done(&survey);
 }
 
 static void test_more(void **state)
@@ -163,6 +232,7 @@ int main(void)
         cmocka_unit_test(test_items),
         cmocka_unit_test(test_builds),
         cmocka_unit_test(test_answers),
+        cmocka_unit_test(test_outlook),
         cmocka_unit_test(test_more),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

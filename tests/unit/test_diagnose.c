@@ -2,6 +2,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include <cmocka.h>
 
@@ -13,12 +14,61 @@ static void test_untested(void **state)
     (void)state;
     struct survey survey;
     fixture_healthy(&survey);
-    survey.target.profile = PROFILE_MAPI_CDO;
+    survey.target.profile = PROFILE_OUTLOOK;
     survey_diagnose(&survey);
     assert_int_equal(survey.verdict.status, STATUS_OK);
-    assert_string_equal(survey.verdict.summary, "everything that profile mapi-cdo needs works; RPC "
-                                                "over HTTP is not tested by this version");
+    assert_string_equal(survey.verdict.summary, "everything that profile outlook needs works; the "
+                                                "offline address book is not tested by this "
+                                                "version");
     survey_done(&survey);
+    /* RPC over HTTP is tested: where it has no row, nothing is known of it */
+    for (int rows = 0; rows < 2; rows++) {
+        fixture_healthy(&survey);
+        survey.target.profile = PROFILE_MAPI_CDO;
+        for (struct chain *chain = survey.chains; rows == 0 && chain != NULL; chain = chain->next) {
+            if (chain->endpoint.service == SERVICE_RPC)
+                chain->endpoint.service = SERVICE_ECP;
+        }
+        survey_diagnose(&survey);
+        assert_int_equal(survey.verdict.status, rows == 0 ? STATUS_UNKNOWN : STATUS_OK);
+        survey_done(&survey);
+    }
+}
+
+/* MAPI's profile needs all three of a row: a store without address book is of no use. */
+static void test_providers(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *row, *probe;
+        enum profile profile;
+        enum status status;
+    } table[] = {
+        {"rpc", "rpc.book", PROFILE_MAPI_CDO, STATUS_BROKEN},
+        {"rpc", "rpc.referral", PROFILE_MAPI_CDO, STATUS_BROKEN},
+        {"rpc", "rpc.mailbox", PROFILE_MAPI_CDO, STATUS_BROKEN},
+        {"rpc", "rpc.book", PROFILE_OUTLOOK, STATUS_DEGRADED},
+        {"mapi", "mapi.book", PROFILE_OUTLOOK, STATUS_BROKEN},
+        {"mapi", "mapi.book", PROFILE_MAPI_CDO, STATUS_DEGRADED},
+        {"mapi", "mapi.connect", PROFILE_MAPI_CDO, STATUS_DEGRADED},
+    };
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+        static const char *const addresses[] = {"127.0.0.20", "127.0.0.21"};
+        struct survey survey;
+        char row[100];
+        fixture_healthy(&survey);
+        survey.target.profile = table[i].profile;
+        for (size_t k = 0; k < 2; k++) {
+            snprintf(row, sizeof row, "%s/mail.contoso.test/%s:443", table[i].row, addresses[k]);
+            fixture_fail(&survey, row, table[i].probe, CAUSE_RPC_FAULT, "it fails");
+        }
+        survey_diagnose(&survey);
+        assert_whole(&survey);
+        if (survey.verdict.status != table[i].status)
+            fail_msg("%s for %s: %s", table[i].probe, profile_str(table[i].profile),
+                survey.verdict.summary);
+        survey_done(&survey);
+    }
 }
 
 /* Two faults, in either order of happening: the same ranking. */
@@ -242,6 +292,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_untested),
+        cmocka_unit_test(test_providers),
         cmocka_unit_test(test_ranking),
         cmocka_unit_test(test_excused_place),
         cmocka_unit_test(test_consequences),

@@ -305,6 +305,73 @@ static void test_cancel(void **state)
     }
 }
 
+/* ---- what had come of an answer that failed ---------------------------------------------------
+ */
+
+static void test_partial(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *sent;
+        bool partial;
+        const char *body;
+    } table[] = {
+        {HEAD_200 "X-A: b\r\nContent-Length: 100\r\n\r\nPENDING\r\n", true, "PENDING\r\n"},
+        {HEAD_200 "Content-Length: 100\r\n\r\n", true, ""},
+        {HEAD_200 "Content-Length: 100\r\n", false, ""},
+        {"HTTP/1.1 100 Continue\r\n\r\n", false, ""},
+    };
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+        const struct script_step steps[] = {{.kind = SCRIPT_READ_HEAD},
+            {.kind = SCRIPT_SEND, .text = table[i].sent}, {.kind = SCRIPT_SILENT}};
+        struct script_server *server = script_start(steps, NULL);
+        struct http_conn *conn = connect_to(server, false, false, "127.0.0.1");
+        struct http_response response;
+        struct fault fault = {0};
+        assert_false(http_partial(conn, &response));
+        assert_false(http_exchange(conn, &plain_get, limit_of(100), &response, &fault));
+        assert_int_equal(fault.cause, CAUSE_TIMEOUT);
+        assert_int_equal(http_partial(conn, &response), table[i].partial);
+        if (table[i].partial) {
+            assert_int_equal(response.status, 200);
+            assert_string_equal(response.body, table[i].body);
+            assert_int_equal(response.length, strlen(table[i].body));
+            assert_string_equal(http_header(&response, "Content-Length"), "100");
+            http_response_done(&response);
+        }
+        assert_false(http_partial(conn, &response)); /* once */
+        http_close(conn);
+        script_stop(server);
+    }
+}
+
+/* More headers than are kept: what says where the body ends still counts. */
+static void test_late_length(void **state)
+{
+    (void)state;
+    struct arena arena = {0};
+    const char *pads = "";
+    for (int i = 0; i < HTTP_HEADERS_MAX + 50; i++)
+        pads = arena_printf(&arena, "%sX-Pad: %d\r\n", pads, i);
+    const char *good = arena_printf(&arena, HEAD_200 "%sContent-Length: 5\r\n\r\nhello", pads);
+    const char *bad = arena_printf(
+        &arena, HEAD_200 "Content-Length: 5\r\n%sContent-Length: 6\r\n\r\nhello", pads);
+    const struct script_step steps[] = {{.kind = SCRIPT_TLS}, {.kind = SCRIPT_READ_HEAD},
+        {.kind = SCRIPT_SEND, .text = good}, {.kind = SCRIPT_READ_HEAD},
+        {.kind = SCRIPT_SEND, .text = bad}, {.kind = SCRIPT_SILENT}};
+    const struct script_cert cert = {0};
+    struct script_server *server = script_start(steps, &cert);
+    struct http_conn *conn = connect_to(server, true, false, "server.test");
+    struct http_response response;
+    struct fault fault = {0};
+    exchange(conn, &plain_get);
+    assert_false(http_exchange(conn, &plain_get, limit_of(0), &response, &fault));
+    expect_fault("two lengths", &fault, CAUSE_MALFORMED, 0, "length");
+    http_close(conn);
+    script_stop(server);
+    arena_done(&arena);
+}
+
 int main(void)
 {
     if (!peer_init())
@@ -318,6 +385,8 @@ int main(void)
         cmocka_unit_test(test_empty_post),
         cmocka_unit_test(test_no_smuggling),
         cmocka_unit_test(test_cancel),
+        cmocka_unit_test(test_partial),
+        cmocka_unit_test(test_late_length),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     peer_done();

@@ -180,6 +180,23 @@ static void test_words(void **state)
     assert_string_equal(matrix_word(NULL), "-");
 }
 
+/* Of the services behind an RPC proxy, those that fail show under the row, with their port. */
+static void test_ports(void **state)
+{
+    (void)state;
+    struct survey survey;
+    struct text_buffer out = {0};
+    const struct render_style style = {.width = 100};
+    fixture_healthy(&survey);
+    struct check *book = fixture_check(&survey, "rpc/mail.contoso.test/127.0.0.20:443", "rpc.book");
+    book->outcome = OUTCOME_FAIL;
+    matrix_render(&survey, &style, &out);
+    assert_non_null(strstr(buffer_text(&out), "  rpc.book, port 6004 "));
+    assert_null(strstr(buffer_text(&out), "6002"));
+    buffer_done(&out);
+    survey_done(&survey);
+}
+
 static void test_order(void **state)
 {
     (void)state;
@@ -188,7 +205,7 @@ static void test_order(void **state)
     size_t count = 0;
     fixture_healthy(&survey);
     const struct chain **rows = matrix_order(&survey, &arena, &count);
-    assert_int_equal(count, 12);
+    assert_int_equal(count, 16);
     assert_string_equal(rows[0]->id, "dns/127.0.0.10/127.0.0.10:53");
     assert_string_equal(rows[1]->id, "kerberos/dc1.contoso.test/127.0.0.10:88");
     assert_string_equal(rows[8]->id, "ews/mail.contoso.test/127.0.0.20:443");
@@ -266,6 +283,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_widths),
         cmocka_unit_test(test_hostile_texts),
         cmocka_unit_test(test_words),
+        cmocka_unit_test(test_ports),
         cmocka_unit_test(test_order),
         cmocka_unit_test(test_directory),
         cmocka_unit_test(test_explain),

@@ -235,6 +235,25 @@ static void test_props(void **state)
     arena_done(&arena);
 }
 
+/* A refusal without what is of no use then: its code counts. */
+static void test_short_refusal(void **state)
+{
+    (void)state;
+    static const uint8_t bytes[] = {0, 0, 0, 0, 0x0f, 0x01, 0x04, 0x80, 0, 0, 0, 0};
+    struct arena arena = {0};
+    struct nspi_answer answer;
+    struct fault fault = {0};
+    uint32_t code;
+    struct mapi_binary body = {bytes, sizeof bytes};
+    assert_true(nspi_http_read(&arena, NSPI_BIND, &body, &code, &answer, &fault));
+    assert_int_equal(answer.status, 0x8004010f);
+    assert_false(answer.has_guid);
+    body.length = 6; /* not even a code */
+    assert_false(nspi_http_read(&arena, NSPI_BIND, &body, &code, &answer, &fault));
+    assert_int_equal(fault.cause, CAUSE_MALFORMED);
+    arena_done(&arena);
+}
+
 static void test_nonsense(void **state)
 {
     (void)state;
@@ -273,6 +292,7 @@ int main(void)
         cmocka_unit_test(test_names),
         cmocka_unit_test(test_tables),
         cmocka_unit_test(test_props),
+        cmocka_unit_test(test_short_refusal),
         cmocka_unit_test(test_nonsense),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

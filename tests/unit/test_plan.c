@@ -6,6 +6,8 @@
 #include <cmocka.h>
 
 #include "probes/plan.h"
+#include "probes/probe.h"
+#include "probes/rpc.h"
 #include "tests/unit/judged.h"
 #include "tests/unit/planned.h"
 
@@ -211,16 +213,60 @@ static void test_merging(void **state)
     planned_answer(&planned, "mail.contoso.test", DNS_AAAA, "::1");
     row = planned_assert_row(&planned, "ews/mail.contoso.test/[::1]:443");
     assert_int_equal(row->endpoint.sources, 1u << SOURCE_GUESS | 1u << SOURCE_AUTODISCOVER);
-    assert_int_equal(planned_rows(&planned), rows + 3); /* EWS, OWA, MAPI */
+    assert_int_equal(planned_rows(&planned), rows + 4); /* EWS, OWA, MAPI, RPC */
     /* Another port, path or service is another place. */
     planned_discover(&planned, SERVICE_EWS, "https://mail.contoso.test:444/ews/exchange.asmx");
     planned_discover(&planned, SERVICE_EWS, "https://mail.contoso.test/other.asmx");
-    assert_int_equal(planned_rows(&planned), rows + 3 + 4);
+    assert_int_equal(planned_rows(&planned), rows + 4 + 4);
     /* A query is not: whose mailbox it is about. */
     planned_discover(
         &planned, SERVICE_MAPI, "https://mail.contoso.test/mapi/emsmdb/?MailboxId=a@b");
-    assert_int_equal(planned_rows(&planned), rows + 3 + 4);
+    assert_int_equal(planned_rows(&planned), rows + 4 + 4);
     planned_done(&planned);
+}
+
+/* A mailbox server that is reached over TCP, as Autodiscover and AD name it. */
+static void test_rpc_over_tcp(void **state)
+{
+    (void)state;
+    struct planned planned;
+    planned_start(&planned, "");
+    planned_discover(&planned, SERVICE_RPC, "ncacn_ip_tcp:CAS1.contoso.test");
+    planned_discover(&planned, SERVICE_RPC, "ncacn_ip_tcp:no host");
+    planned_discover(&planned, SERVICE_RPC, "ncacn_ip_tcp:");
+    planned_answer(&planned, "cas1.contoso.test", DNS_A, "192.0.2.20");
+    const struct chain *row = planned_assert_row(&planned, "rpc/cas1.contoso.test/192.0.2.20:135");
+    assert_null(row->endpoint.path);
+    assert_null(row->endpoint.url);
+    assert_false(endpoint_is_http(&row->endpoint));
+    assert_true(rpc_is_tcp(&row->endpoint));
+    planned_done(&planned);
+}
+
+/* RPC alone needs the store's name; EWS alone needs nothing of Autodiscover. */
+static void test_who_asks_for_names(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *only, *skip;
+        bool asks;
+    } table[] = {{"rpc", "", true}, {"rpc", "autodiscover", false}, {"ews", "", false},
+        {"autodiscover", "", false}, {"", "", false}};
+    for (size_t i = 0; i < COUNT(table); i++) {
+        struct planned planned;
+        planned_init(&planned, table[i].only);
+        if (*table[i].skip != '\0')
+            planned.settings.skip.list[planned.settings.skip.count++] = table[i].skip;
+        planned_open(&planned);
+        bool asks = plan_asks_for_names(&planned.plan, SERVICE_AUTODISCOVER);
+        if (asks != table[i].asks)
+            fail_msg("--only %s --skip %s", table[i].only, table[i].skip);
+        assert_false(plan_asks_for_names(&planned.plan, SERVICE_EWS));
+        bool row = planned_question(&planned, "autodiscover.contoso.test", DNS_A) != NULL;
+        assert_int_equal(
+            row, asks || *table[i].only == '\0' || strcmp(table[i].only, "autodiscover") == 0);
+        planned_done(&planned);
+    }
 }
 
 /* The worker's copy is taken when it starts; later sources are the row's alone. */
@@ -253,9 +299,10 @@ static void test_places_of_the_user(void **state)
     planned.settings.dcs.list[0] = (struct place){"192.0.2.10", 0};
     planned.settings.dcs.list[1] = (struct place){"192.0.2.11", 3269};
     planned.settings.dcs.list[2] = (struct place){"192.0.2.12", 4711};
-    planned.settings.hosts.count = 2;
+    planned.settings.hosts.count = 3;
     planned.settings.hosts.list[0] = (struct place){"::1", 8443};
     planned.settings.hosts.list[1] = (struct place){"fe.contoso.test", 0};
+    planned.settings.hosts.list[2] = (struct place){"192.0.2.30", 135}; /* nothing but RPC */
     planned.settings.detour_count = 1;
     planned.settings.detours[0] = (struct detour){"fe.contoso.test", 443, {"127.0.0.20", 10443}};
     planned_open(&planned);
@@ -265,7 +312,8 @@ static void test_places_of_the_user(void **state)
         "gc/192.0.2.11/192.0.2.11:3269", "ews/::1/[::1]:8443", "owa/::1/[::1]:8443",
         "autodiscover/::1/[::1]:8443", "ews/fe.contoso.test/127.0.0.20:443",
         "owa/fe.contoso.test/127.0.0.20:443", "autodiscover/fe.contoso.test/127.0.0.20:443",
-        "mapi/::1/[::1]:8443", "mapi/fe.contoso.test/127.0.0.20:443"};
+        "mapi/::1/[::1]:8443", "mapi/fe.contoso.test/127.0.0.20:443", "rpc/::1/[::1]:8443",
+        "rpc/fe.contoso.test/127.0.0.20:443", "rpc/192.0.2.30/192.0.2.30:135"};
     for (size_t i = 0; i < COUNT(rows); i++)
         planned_assert_row(&planned, rows[i]);
     assert_int_equal(planned_rows(&planned), COUNT(rows) + 1);
@@ -290,6 +338,8 @@ int main(void)
         cmocka_unit_test(test_merging),
         cmocka_unit_test(test_a_candidate_that_becomes_certain),
         cmocka_unit_test(test_places_of_the_user),
+        cmocka_unit_test(test_rpc_over_tcp),
+        cmocka_unit_test(test_who_asks_for_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -109,7 +109,12 @@ static void test_answers(void **state)
         {200, {{"Content-Type", "text/html"}, {"X-ResponseCode", "0"}}, "<html>", false, false,
             CAUSE_NOT_EXCHANGE, 0},
         {200, {{NULL, NULL}}, "", true, false, CAUSE_NOT_EXCHANGE, -1},
-        {200, {MAPI_TYPE, {"X-ResponseCode", "-1"}}, "", true, true, CAUSE_NONE, -1},
+        /* a code that is no number tells nothing */
+        {200, {MAPI_TYPE, {"X-ResponseCode", "-1"}}, "", true, false, CAUSE_MALFORMED, -1},
+        {200, {MAPI_TYPE, {"X-ResponseCode", "99999999999"}}, "PROCESSING\r\nDONE\r\n\r\nxy", false,
+            false, CAUSE_MALFORMED, -1},
+        {200, {MAPI_TYPE, {"X-ResponseCode", "0"}},
+            "PROCESSING\r\nDONE\r\nX-ResponseCode: 0x0\r\n\r\n", false, false, CAUSE_MALFORMED, 0},
         {200, {MAPI_TYPE}, "<html>", false, false, CAUSE_NOT_EXCHANGE, -1},
         {200, {MAPI_TYPE, {"Content-Encoding", "gzip"}}, "x", false, false, CAUSE_MALFORMED, -1},
         {404, {{"X-FEServer", "EX1"}}, "", false, false, CAUSE_HTTP_STATUS, -1},
@@ -132,8 +137,8 @@ static void test_answers(void **state)
 static void test_numbering(void **state)
 {
     (void)state;
-    static const struct http_header headers[] = {
-        {"X-ResponseCode", "6"}, {"Server", "gromox-http"}, {"Content-Type", "text/html"}, {0}};
+    static const struct http_header headers[] = {{"X-ResponseCode", "6"}, {"Server", "gromox-http"},
+        {"Content-Type", "text/html"}, {"Set-Cookie", "sid=a secret; path=/"}, {0}};
     struct arena arena = {0};
     struct mapi_answer answer;
     struct fault fault;
@@ -145,6 +150,10 @@ static void test_numbering(void **state)
     assert_non_null(strstr(fault.text, "Missing cookie"));
     assert_string_equal(
         check_get_text(check, "mapi.response", ""), "Missing cookie (gromox's own numbering)");
+    assert_string_equal(check_get_text(check, "mapi.numbering", ""), "gromox");
+    const struct fact *cookies = check_fact(check, "mapi.cookies");
+    assert_int_equal(cookies->count, 1);
+    assert_string_equal(cookies->list[0], "sid"); /* its name, not its value */
     check_free(check);
     arena_done(&arena);
 }

@@ -199,6 +199,99 @@ static void test_limits(void **state)
     }
 }
 
+/* ---- in two stages ---- */
+
+/* OUT alone: nothing goes on IN before its answer. */
+static bool open_out(struct peer *peer, const struct script_step *out, const struct script_step *in)
+{
+    const struct script_step *const steps[RPCH_CHANNELS] = {[RPCH_OUT] = out, [RPCH_IN] = in};
+    memset(peer, 0, sizeof *peer);
+    peer->request = (struct rpch_request){.server = "guid@contoso.test", .port = 6001};
+    for (int i = 0; i < RPCH_CHANNELS; i++) {
+        peer->servers[i] = script_start(steps[i], NULL);
+        peer->conns[i] = connect_to(peer->servers[i], false, false, "server.test");
+    }
+    peer->request.legs[RPCH_OUT].conn = peer->conns[RPCH_OUT];
+    return rpch_open_out(&peer->request, limit_of(0), &peer->rpch, &peer->seen, &peer->fault);
+}
+
+static bool open_in(struct peer *peer, int ms)
+{
+    const struct rpch_leg in = {.conn = peer->conns[RPCH_IN]};
+    return rpch_open_in(peer->rpch, &in, limit_of(ms), &peer->seen, &peer->fault);
+}
+
+static void test_two_stages(void **state)
+{
+    (void)state;
+    const struct script_step out[] = {HEAD_STEP, BODY_STEP, TEXT_STEP(OPEN_200), PDU_STEP(pdu_a3),
+        SLEEP_STEP(50), PDU_STEP(pdu_c2), SILENT_STEP};
+    const struct script_step in[] = {HEAD_STEP, SILENT_STEP};
+    struct peer peer;
+    char got[4096];
+    assert_open(open_out(&peer, out, in), &peer);
+    assert_int_equal(peer.seen.answers[RPCH_OUT].status, 200);
+    assert_true(peer.seen.sent[RPCH_OUT] && !peer.seen.sent[RPCH_IN]);
+    assert_true(peer.seen.answered_us > 0);
+    assert_int_equal(script_received(peer.servers[RPCH_IN], got, sizeof got), 0);
+    assert_open(open_in(&peer, 0), &peer);
+    assert_int_equal(peer.seen.state, RTS_STATE_OPEN);
+    assert_true(peer.seen.sent[RPCH_IN] && peer.seen.opened_us > 0);
+    assert_int_equal(peer.seen.out_timeout_ms, 120000);
+    peer_close(&peer);
+}
+
+static void test_first_stage_fails(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *answer;
+        enum cause cause;
+        long code;
+        const char *words;
+    } table[] = {
+        {REFUSED("404 Not Found", ""), CAUSE_HTTP_STATUS, 404, "RPC_OUT_DATA is answered with 404"},
+        {RPC_ERROR("6ba"), CAUSE_UNREACHABLE, 0x6ba, "RPC_OUT_DATA"},
+        {HEAD_200 "Content-Type: text/html\r\nContent-Length: 2\r\n\r\nhi", CAUSE_NOT_EXCHANGE, 200,
+            "a page of text/html"},
+    };
+    const struct script_step in[] = {SILENT_STEP};
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+        const struct script_step out[] = {
+            HEAD_STEP, BODY_STEP, TEXT_STEP(table[i].answer), SILENT_STEP};
+        struct peer peer;
+        assert_false(open_out(&peer, out, in));
+        expect_fault("OUT", &peer.fault, table[i].cause, table[i].code, table[i].words);
+        assert_int_equal(rpch_blamed(&peer.seen), RPCH_OUT);
+        assert_int_equal(peer.seen.faults[RPCH_IN].cause, CAUSE_NONE);
+        assert_null(peer.rpch);
+        peer_close(&peer);
+    }
+}
+
+static void test_second_stage_fails(void **state)
+{
+    (void)state;
+    const struct script_step out[] = {
+        HEAD_STEP, BODY_STEP, TEXT_STEP(OPEN_200), PDU_STEP(pdu_a3), SILENT_STEP};
+    const struct script_step refused[] = {
+        HEAD_STEP, TEXT_STEP(REFUSED("413 Too Large", "")), SILENT_STEP};
+    const struct script_step swallowed[] = {HEAD_STEP, SILENT_STEP};
+    struct peer peer;
+    assert_open(open_out(&peer, out, refused), &peer);
+    assert_false(open_in(&peer, 0));
+    expect_fault(
+        "refused", &peer.fault, CAUSE_HTTP_STATUS, 413, "RPC_IN_DATA is answered with 413");
+    assert_int_equal(rpch_blamed(&peer.seen), RPCH_IN);
+    peer_close(&peer);
+    assert_open(open_out(&peer, out, swallowed), &peer);
+    assert_false(open_in(&peer, 300));
+    expect_fault("swallowed", &peer.fault, CAUSE_TIMEOUT, 0, "CONN/C2");
+    assert_int_equal(rpch_blamed(&peer.seen), RPCH_IN);
+    assert_int_equal(peer.seen.state, RTS_STATE_C2_WAIT);
+    peer_close(&peer);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -206,6 +299,9 @@ int main(void)
         cmocka_unit_test(test_in_gets_nowhere),
         cmocka_unit_test(test_protocol),
         cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_two_stages),
+        cmocka_unit_test(test_first_stage_fails),
+        cmocka_unit_test(test_second_stage_fails),
     };
     if (!peer_init())
         return 1;

@@ -146,7 +146,9 @@ static void test_split_neighbours(void **state)
 static void test_split_breaks(void **state)
 {
     (void)state;
-    static const char *const rows[] = {EWS, EWS2, OWA, OWA2};
+    static const char *const rows[] = {EWS, EWS2, OWA, OWA2,
+        "mapi/mail.contoso.test/127.0.0.20:443", "mapi/mail.contoso.test/127.0.0.21:443",
+        "rpc/mail.contoso.test/127.0.0.20:443", "rpc/mail.contoso.test/127.0.0.21:443"};
     static const char *const inside[] = {"127.0.0.20", "127.0.0.21"};
     static const char *const more[] = {"127.0.0.20", "127.0.0.21", "203.0.113.20"};
     struct survey survey;
@@ -162,7 +164,7 @@ static void test_split_breaks(void **state)
             other->count = 3;
         }
         survey_find_chain(&survey, AUTODISCOVER)->endpoint.address = "127.0.0.22";
-        for (size_t i = 0; i < 4; i++)
+        for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
             fixture_fail(&survey, rows[i], "tcp.connect", CAUSE_TIMEOUT, "no answer");
         survey_diagnose(&survey);
         assert_whole(&survey);

@@ -1,5 +1,6 @@
 /* Plain-old-XML Autodiscover ([MS-OXDSCLI]). */
 #include "autodiscover.h"
+#include "mapi/target.h"
 #include "xml.h"
 
 #include <stdio.h>
@@ -91,20 +92,34 @@ static void web_services(const struct call *call, enum side side, const struct m
     url_element(call, "OABUrl", side, URL_OAB, mailbox);
 }
 
-/* The mailbox is its own server: its GUID at the domain, below the servers' container. */
+/* The mailbox is its own server, its GUID at the domain; or, as of old, a server is. */
+static void exch_server(
+    const struct config *config, const struct mailbox *mailbox, struct buf *ret_name)
+{
+    if (*config->exch_server != '\0')
+        buf_str(ret_name, config->exch_server);
+    else
+        buf_fmt(ret_name, "%s@%s", mailbox->guid, config->dns_domain);
+}
+
 static void exch_section(const struct call *call, const struct mailbox *mailbox)
 {
     struct buf *out = &call->response->body;
     const char *home = ad_text(mailbox->entry, "msExchHomeServerName");
     const char *last = strrchr(home, '=');
+    struct buf name = {0};
     struct buf dn = {0};
     char text[300];
 
-    buf_add(&dn, home, last ? (size_t)(last - home) + 1 : 0);
-    buf_fmt(&dn, "%s@%s", mailbox->guid, call->config->dns_domain);
+    exch_server(call->config, mailbox, &name);
+    if (*call->config->exch_server != '\0') {
+        buf_str(&dn, home);
+    } else {
+        buf_add(&dn, home, last ? (size_t)(last - home) + 1 : 0);
+        buf_str(&dn, name.data);
+    }
     buf_str(out, "<Protocol>\r\n<Type>EXCH</Type>\r\n");
-    snprintf(text, sizeof text, "%s@%s", mailbox->guid, call->config->dns_domain);
-    element(out, "Server", text);
+    element(out, "Server", name.data);
     element(out, "ServerDN", dn.data);
     snprintf(text, sizeof text, "%08lX", packed_version(call->node->build));
     element(out, "ServerVersion", text);
@@ -114,6 +129,7 @@ static void exch_section(const struct call *call, const struct mailbox *mailbox)
     element(out, "AuthPackage", "Anonymous");
     web_services(call, SIDE_INTERNAL, mailbox);
     buf_str(out, "<ServerExclusiveConnect>off</ServerExclusiveConnect>\r\n</Protocol>\r\n");
+    buf_done(&name);
     buf_done(&dn);
 }
 
@@ -186,7 +202,8 @@ static void mapi_http_section(const struct call *call, const struct mailbox *mai
     const char *capability = request_header(call->request, "X-MapiHttpCapability");
     struct buf *out = &call->response->body;
 
-    if (mailbox->mapi_off || capability == NULL || atoi(capability) < 1)
+    if (mailbox->mapi_off || mailbox->mapi_http_off || node_is_old(call->node) ||
+        capability == NULL || atoi(capability) < 1)
         return;
     buf_str(out, "<Protocol Type=\"mapiHttp\" Version=\"1\">\r\n");
     for (size_t i = 0; i < sizeof stores / sizeof stores[0]; i++) {

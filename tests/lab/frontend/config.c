@@ -167,7 +167,11 @@ static bool set_deny_visible(struct config *config, char *value)
 
 static bool set_rpc_tcp(struct config *config, char *value)
 {
-    return parse_yes(value, &config->rpc_tcp);
+    config->rpc_mapper_only = strcmp(value, "mapper") == 0;
+    if (!config->rpc_mapper_only)
+        return parse_yes(value, &config->rpc_tcp);
+    config->rpc_tcp = true;
+    return true;
 }
 
 static bool set_pending(struct config *config, char *value)
@@ -200,6 +204,7 @@ static const struct key keys[] = {
     {TEXT(dns_domain)},
     {TEXT(external_name)},
     {TEXT(internal_name)},
+    {TEXT(exch_server)},
     {TEXT(http_redirect)},
     {TEXT(log)},
     {TEXT(owa_default_domain)},

@@ -23,7 +23,9 @@
  *   owa_default_domain NAME          put before a user name without a domain
  *   owa_logon_format WHICH           any, user, domain (DOMAIN\user) or upn; others are reason=2
  *   owa_ask_language yes|no          regional settings are missing
- *   rpc_tcp yes|no                   RPC over TCP, too: port 135 and a port for each interface
+ *   rpc_tcp yes|no|mapper            RPC over TCP, too: port 135 and a port for each interface;
+ *                                    or the mapper alone, which knows none of them
+ *   exch_server HOST                 Autodiscover's and the referral's server, not GUID@domain
  *   mapi_pending_ms N                a MAPI/HTTP request takes so long, with PENDING now and then
  *   idle_seconds N                   a connection without a request ends then
  *   log FILE                         one JSON line per request
@@ -90,6 +92,8 @@ struct config {
     bool deny_visible;     /* another's mailbox: ErrorAccessDenied, else ErrorItemNotFound */
     int idle_seconds;
     bool rpc_tcp;
+    bool rpc_mapper_only;
+    char exch_server[128]; /* empty: each mailbox is its own */
     int mapi_pending_ms;
     struct full_access full_access[FULL_ACCESS_MAX];
     size_t full_access_count;

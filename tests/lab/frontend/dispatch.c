@@ -2,6 +2,7 @@
 
 #include "handlers.h"
 #include "log.h"
+#include "mapi/back_end.h"
 #include "mapi/mapi_faults.h"
 
 #include <openssl/rand.h>
@@ -151,9 +152,11 @@ static void log_call(
 static void move_elsewhere(struct connection *connection, struct call *call)
 {
     const struct config *config = connection->config;
+    bool rpc = call->route != NULL && call->route->vdir == VDIR_RPC;
 
     if (!auth_challenged(&connection->auth) ||
-        fault_find(&config->faults, FAULT_NTLM_MOVED, call->node->name) == NULL)
+        (fault_find(&config->faults, FAULT_NTLM_MOVED, call->node->name) == NULL &&
+            !(rpc && fault_find(&config->faults, FAULT_RPC_MOVED, call->node->name) != NULL)))
         return;
     auth_forget(&connection->auth);
     for (size_t i = 0; i < config->node_count; i++) {
@@ -186,7 +189,7 @@ static void serve(struct connection *connection, struct call *call, struct auth_
         iis_not_found(call);
     else if (mapi_fault_before_logon(call))
         return;
-    else if (may_run(connection, call, step))
+    else if (may_run(connection, call, step) && !back_end_is_gone(call))
         call->route->handle(call);
     /* A body nobody has read would be taken for the next request. */
     if (!call->request->body_read && (call->request->content_length > 0 || call->request->chunked))

@@ -1,5 +1,7 @@
 #include "ews.h"
 
+#include "mapi/back_end.h"
+
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -12,15 +14,16 @@
 static const struct operation {
     const char *name;
     bool messages; /* the response is a list of response messages */
+    bool opens_mailbox;
     void (*run)(struct ews_call *ews);
 } operations[] = {
-    {"GetFolder", true, ews_get_folder},
-    {"FindFolder", true, ews_find_folder},
-    {"FindItem", true, ews_find_item},
-    {"GetItem", true, ews_get_item},
-    {"ResolveNames", true, ews_resolve_names},
-    {"ConvertId", true, ews_convert_id},
-    {"GetServerTimeZones", true, ews_time_zones},
+    {"GetFolder", true, true, ews_get_folder},
+    {"FindFolder", true, true, ews_find_folder},
+    {"FindItem", true, true, ews_find_item},
+    {"GetItem", true, true, ews_get_item},
+    {"ResolveNames", true, false, ews_resolve_names},
+    {"ConvertId", true, false, ews_convert_id},
+    {"GetServerTimeZones", true, false, ews_time_zones},
 };
 
 /* ExchangeVersionType of the schema. */
@@ -149,6 +152,8 @@ static void run_operation(
 {
     static const struct ews_error unavailable = {
         "ErrorADUnavailable", "The Active Directory isn't available. Try again later."};
+    static const struct ews_error offline = {
+        "ErrorMailboxStoreUnavailable", "The mailbox database is temporarily unavailable."};
     struct ews_call ews = {.call = call, .operation = node, .out = &call->response->body};
 
     if (mailbox_of(call->config, call->who, &ews.account) != LOOKUP_FOUND) {
@@ -171,7 +176,10 @@ static void run_operation(
         "xmlns:xsd=\"http://www.w3.org/2001/XMLSchema\"><m:%sResponse xmlns:m=\"" NS_MESSAGES
         "\" xmlns:t=\"" NS_TYPES "\"><m:ResponseMessages>",
         operation->name);
-    operation->run(&ews);
+    if (back_end_is_offline(call->config) && operation->opens_mailbox)
+        ews_error_message(&ews, operation->name, &offline);
+    else
+        operation->run(&ews);
     buf_fmt(ews.out, "</m:ResponseMessages></m:%sResponse></s:Body></s:Envelope>", operation->name);
     mailbox_done(&ews.account);
 }

@@ -12,6 +12,7 @@ static const struct fault_def faults[] = {
     {"D12-ews", FAULT_MOVE_LOCK, NULL, "EWS does not open a mailbox whose move is under way"},
     {"ntlm-closed", FAULT_NTLM_CLOSED, NULL, "the connection ends after an NTLM challenge"},
     {"ntlm-moved", FAULT_NTLM_MOVED, NULL, "the answer to an NTLM challenge reaches another node"},
+    {"T07", FAULT_RPC_MOVED, NULL, "the same, below /rpc only"},
     {"R01", FAULT_MAPI, NULL, "the RPC proxy reaches no RPC server: 503 RPC Error: 6ba"},
     {"R02", FAULT_MAPI, NULL, "the RPC proxy knows no server name: 404 after logon"},
     {"R04", FAULT_MAPI, NULL, "a GET of rpcproxy.dll is 503 after logon"},
@@ -37,6 +38,8 @@ static const struct fault_def faults[] = {
     {"M06-18", FAULT_MAPI, NULL,
         "MAPI over HTTP: the endpoint is shutting down, X-ResponseCode 18"},
     {"M07", FAULT_MAPI, NULL, "MAPI over HTTP: a page of HTML with 200 answers every request"},
+    {"M08", FAULT_MAPI, NULL, "gromox serves /mapi and misses its cookies: X-ResponseCode 6"},
+    {"M08-works", FAULT_MAPI, NULL, "gromox serves /mapi"},
     {"M09", FAULT_MAPI, NULL, "RopLogon: ecLoginFailure"},
     {"M10", FAULT_MAPI, NULL, "RopLogon: ecUnknownUser"},
     {"M11", FAULT_MAPI, NULL, "RopLogon: ecLoginPerm"},
@@ -49,7 +52,13 @@ static const struct fault_def faults[] = {
     {"M17", FAULT_MAPI, NULL, "the store wants cached mode"},
     {"M18", FAULT_MAPI, NULL, "the store blocks the client's version"},
     {"M19", FAULT_MAPI, NULL, "RopLogon: ecLoginFailure to public folders"},
+    {"M20", FAULT_MAPI, NULL, "RopLogon: 0x80040115, which names no cause"},
     {"M21", FAULT_MAPI, NULL, "the address book does not bind, the store works"},
+    {"redirect", FAULT_MAPI, NULL, "RopLogon: the own mailbox is on the second node"},
+    {"redirect-guid", FAULT_MAPI, NULL, "RopLogon: the own mailbox is at GUID@domain only"},
+    {"V05", FAULT_MAPI, NULL, "the front end does not find the mailbox server: 503"},
+    {"V05-backend", FAULT_MAPI, NULL, "the mailbox server answers the front end with 503"},
+    {"V05-dismounted", FAULT_MAPI, NULL, "the database is not mounted"},
 };
 
 bool fault_switch_on(struct fault_set *set, const char *id)

@@ -15,6 +15,7 @@ enum fault_kind {
     FAULT_PORTAL,      /* a portal's page in place of everything */
     FAULT_NTLM_CLOSED, /* the connection ends after an NTLM challenge */
     FAULT_NTLM_MOVED,  /* the answer to an NTLM challenge reaches another node */
+    FAULT_RPC_MOVED,   /* the same, below /rpc only */
     FAULT_MOVE_LOCK,   /* EWS does not open a mailbox whose move is under way */
     FAULT_MAPI,        /* what mapi/mapi_faults.c plays, by its id */
     FAULT_KIND_COUNT

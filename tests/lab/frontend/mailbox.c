@@ -30,21 +30,30 @@ static void primary_address(const struct ad_entry *entry, char *to, size_t size)
     }
 }
 
-/* protocolSettings: NAME, and 0 or 1, and more, with U+00A7 between them; without a line or a
- * number the protocol is on. */
-static bool protocol_off(const struct ad_entry *entry, const char *name)
+/* What Set-CASMailbox writes where; of MAPI all but the first. */
+enum { FIELD_ENABLED = 1, FIELD_NON_CACHED = 2, FIELD_RPC_HTTP = 5, FIELD_MAPI_HTTP = 9 };
+
+/* protocolSettings: fields with U+00A7 between them, the first is the protocol's name. True: there
+ * is a value of this protocol with this in that field. */
+static bool protocol_says(
+    const struct ad_entry *entry, const char *name, size_t field, const char *wanted)
 {
-    size_t name_len = strlen(name);
+    static const char between[] = "\xc2\xa7";
 
     for (size_t i = 0; i < entry->count; i++) {
-        const char *value = buf_text(&entry->values[i].value);
+        const char *at = buf_text(&entry->values[i].value);
+        const char *end = strstr(at, between);
 
-        if (strcasecmp(entry->values[i].name, "protocolSettings") == 0 &&
-            strncasecmp(value, name, name_len) == 0 &&
-            strncmp(value + name_len,
-                "\xc2\xa7"
-                "0",
-                3) == 0)
+        if (strcasecmp(entry->values[i].name, "protocolSettings") != 0 || end == NULL ||
+            (size_t)(end - at) != strlen(name) || strncasecmp(at, name, strlen(name)) != 0)
+            continue;
+        for (size_t k = 0; k < field && end != NULL; k++) {
+            at = end + sizeof between - 1;
+            end = strstr(at, between);
+        }
+        if (end == NULL ? strcasecmp(at, wanted) == 0
+                        : (size_t)(end - at) == strlen(wanted) &&
+                              strncasecmp(at, wanted, strlen(wanted)) == 0)
             return true;
     }
     return false;
@@ -78,8 +87,11 @@ static void fill(struct mailbox *mailbox)
     format_guid(ad_bytes(entry, "msExchMailboxGuid"), mailbox->guid, sizeof mailbox->guid);
     copy_text(mailbox->server, sizeof mailbox->server, server ? server + 1 : "");
     mailbox->moving = atoi(ad_text(entry, "msExchMailboxMoveStatus")) > 0;
-    mailbox->mapi_off = protocol_off(entry, "MAPI");
-    mailbox->owa_off = protocol_off(entry, "OWA");
+    mailbox->mapi_off = protocol_says(entry, "MAPI", FIELD_ENABLED, "0");
+    mailbox->cached_only = protocol_says(entry, "MAPI", FIELD_NON_CACHED, "1");
+    mailbox->rpc_http_off = protocol_says(entry, "MAPI", FIELD_RPC_HTTP, "1");
+    mailbox->mapi_http_off = protocol_says(entry, "MAPI", FIELD_MAPI_HTTP, "N");
+    mailbox->owa_off = protocol_says(entry, "OWA", FIELD_ENABLED, "0");
     mailbox->ews_off = strcmp(ad_text(entry, "msExchEwsEnabled"), "0") == 0;
     mailbox->expires_days = days_until(ad_text(entry, "msDS-UserPasswordExpiryTimeComputed"));
     mailbox->has_mailbox = *mailbox->guid != '\0' && *ad_text(entry, "homeMDB") != '\0';

@@ -23,6 +23,9 @@ struct mailbox {
     bool has_mailbox;           /* here, in this organisation */
     bool moving;                /* to another database */
     bool mapi_off;              /* switched off for it, as Set-CASMailbox does */
+    bool rpc_http_off;          /* MAPIBlockOutlookRpcHttp */
+    bool mapi_http_off;
+    bool cached_only; /* MAPIBlockOutlookNonCachedMode */
     bool ews_off;
     bool owa_off;
     int expires_days;  /* until its password is too old; -1: never, or it is already */

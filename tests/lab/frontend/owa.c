@@ -3,6 +3,7 @@
 #include "directory.h"
 #include "handlers.h"
 #include "mailbox.h"
+#include "mapi/back_end.h"
 
 #include <openssl/crypto.h>
 #include <openssl/rand.h>
@@ -332,6 +333,8 @@ void owa_start(struct call *call)
         refuse_user(call, "Microsoft.Exchange.Data.Storage.UserHasNoMailboxException");
     } else if (mailbox.owa_off) {
         refuse_user(call, "Microsoft.Exchange.Data.Storage.AccountDisabledException");
+    } else if (back_end_is_offline(call->config)) {
+        refuse_user(call, "Microsoft.Exchange.Data.Storage.MailboxOfflineException");
     } else if (call->config->owa_ask_language) {
         buf_str(&location, "/owa/languageselection.aspx?url=%2fowa%2f");
         iis_redirect(call, location.data);

@@ -169,7 +169,7 @@ def _put_into_states(samdb):
 
 def _add_frontend_account(samdb, password):
     account = add_service(samdb, names.FRONTEND_ACCOUNT, password)
-    account.set(servicePrincipalName=[f"HTTP/{host}" for host in names.FRONTEND_NAMES])
+    account.set(servicePrincipalName=[*exchange.WEB_SPNS, *exchange.RPC_SPNS])
 
 
 def add_mailbox_user(samdb, name, display_name, password):

@@ -46,7 +46,7 @@ def up(base, dc_count, binary, fault_ids):
     os.makedirs(base, mode=0o700, exist_ok=True)
     world = _restore_broken(source, base, dc_count, fault_ids)
     pid = _start(base, dc_count, binary)
-    _write_description(base, dc_count, fault_ids, pid)
+    _write_description(base, dc_count, fault_ids, pid, world.options)
     if world.signed_in:
         _sign_in(base, world.signed_in)
 
@@ -146,7 +146,7 @@ def _start(base, dc_count, binary):
     return int(rest)
 
 
-def _write_description(base, dc_count, fault_ids, pid):
+def _write_description(base, dc_count, fault_ids, pid, options):
     text = json.dumps(
         {
             "dir": base,
@@ -172,6 +172,7 @@ def _write_description(base, dc_count, fault_ids, pid):
             "frontend_log": os.path.join(base, "frontend.log"),
             "log": supervisor.log_path(base),
             "faults": fault_ids,
+            "options": options,
         },
         indent=2,
     )

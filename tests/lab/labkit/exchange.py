@@ -38,6 +38,12 @@ SCP_KEYWORD = "77378F46-2C66-4aa9-A6A6-3E7A48B19596"
 CLOUD_DOMAIN = "contoso.mail.onmicrosoft.com"
 REMOTE_USER_MAILBOX = 2147483648  # msExchRecipientTypeDetails
 
+# The service principal names of the store, of referral and of the address book over RPC.
+RPC_SERVICES = ("exchangeMDB", "exchangeRFR", "exchangeAB")
+RPC_HOSTS = (names.MAIL_NAME, *(host for node in names.NODES for host in (node.fqdn, node.name.upper())))
+RPC_SPNS = tuple(f"{service}/{host}" for service in RPC_SERVICES for host in RPC_HOSTS)
+WEB_SPNS = tuple(f"HTTP/{host}" for host in names.FRONTEND_NAMES)
+
 # authentication methods as virtual directories keep them: a bit mask
 BASIC, NTLM, FORMS, WINDOWS_INTEGRATED, WS_SECURITY, OAUTH, NEGOTIATE = 1, 2, 4, 16, 128, 1024, 8192
 WEB_SERVICES = BASIC | NTLM | WINDOWS_INTEGRATED | WS_SECURITY | OAUTH

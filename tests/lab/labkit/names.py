@@ -38,7 +38,7 @@ ACCOUNT = "svc"
 """The account under test."""
 
 FRONTEND_ACCOUNT = "svc-exch"
-"""The front end's own account, owner of the HTTP/ service principal names."""
+"""The front end's own account, owner of the service principal names."""
 
 
 def dcs(count):

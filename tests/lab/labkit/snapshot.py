@@ -162,8 +162,8 @@ def _write_frontend_files(base, controller, authority):
     authority.issue(names.FRONTEND_NAMES).write(
         os.path.join(base, "frontend.pem"), os.path.join(base, "frontend.key")
     )
-    for host in names.FRONTEND_NAMES:
-        controller.export_keytab(os.path.join(base, "frontend.keytab"), f"HTTP/{host}")
+    for service in (*exchange.WEB_SPNS, *exchange.RPC_SPNS):
+        controller.export_keytab(os.path.join(base, "frontend.keytab"), service)
 
 
 def _add_second(base, authority, password):

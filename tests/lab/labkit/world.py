@@ -17,12 +17,14 @@ class World:
     everywhere       for what takes more than one call to that
     frontend         the emulated Exchange
     controllers      the domain controllers, one by one, for what must differ between them
+    options          what the program under test is told in this lab, besides the usual
     """
 
     def __init__(self, base, controllers):
         self.base = base
         self.controllers = controllers
         self.frontend = Frontend(base, controllers[0].winbind_socket_dir)
+        self.options = []
         self.signed_in = None  # the account whose ticket the lab's user has
 
     def account(self, name=names.ACCOUNT):

@@ -92,7 +92,12 @@ static enum rpc_status connect_ex(struct rpc_call *call)
 {
     struct connect_in in = {0};
     struct session *session = NULL;
-    struct connect connect = {.who = call->who, .encrypted = call->encrypted};
+    struct connect connect = {
+        .who = call->who,
+        .asked = call->asked,
+        .proxied = call->proxied,
+        .encrypted = call->encrypted,
+    };
     uint32_t code;
 
     read_connect(&call->in, &in);

@@ -1,8 +1,9 @@
 #include "mapi_faults.h"
 
-#include "mapi_http.h"
+#include "gromox.h"
 #include "rpc_pdu.h"
 #include "session.h"
+#include "target.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -26,7 +27,10 @@ enum point {
     POINT_BOOK,         /* `code` to who binds to the address book */
     POINT_HTTP,         /* X-ResponseCode `code` to everything */
     POINT_HTTP_CONTEXT, /* to what needs a session */
-    POINT_HTTP_PAGE     /* 200 and HTML */
+    POINT_HTTP_PAGE,    /* 200 and HTML */
+    POINT_GROMOX,  /* gromox serves /mapi; `code` is the X-ResponseCode of POINT_HTTP_CONTEXT */
+    POINT_HOME,    /* logons are redirected; `code`: enum home */
+    POINT_BACK_END /* `code`: enum back_end */
 };
 
 static const struct play {
@@ -69,7 +73,15 @@ static const struct play {
     {"M17", POINT_CONNECT, 0x4e1},
     {"M18", POINT_CONNECT, 0x4df},
     {"M19", POINT_LOGON_PUBLIC, EC_LOGIN_FAILURE},
+    {"M20", POINT_LOGON, 0x80040115},
     {"M21", POINT_BOOK, 0x80004005},
+    {"M08", POINT_GROMOX, CODE_MISSING_COOKIE},
+    {"M08-works", POINT_GROMOX, CODE_OK},
+    {"redirect", POINT_HOME, HOME_SECOND},
+    {"redirect-guid", POINT_HOME, HOME_MAILBOX},
+    {"V05", POINT_BACK_END, BACK_END_NOT_LOCATED},
+    {"V05-backend", POINT_BACK_END, BACK_END_DOWN},
+    {"V05-dismounted", POINT_BACK_END, BACK_END_OFFLINE},
 };
 
 /* What is to be played at this point; NULL: nothing. */
@@ -126,16 +138,23 @@ bool mapi_fault_before_logon(struct call *call)
         filter_page(call, (int)verb->code);
         return true;
     }
+    if (call->route != NULL && call->route->handle == health_page && node_is_old(call->node)) {
+        iis_not_found(call); /* from Exchange 2013 on */
+        return true;
+    }
     if (call->route == NULL || call->route->access == ACCESS_ANONYMOUS)
         return false;
     if (call->route->vdir == VDIR_RPC && find(call->config, POINT_OVERLOAD) != NULL) {
         overload_page(call);
         return true;
     }
-    if (call->route->vdir == VDIR_MAPI && find(call->config, POINT_NO_MAPI) != NULL) {
+    if (call->route->vdir == VDIR_MAPI &&
+        (node_is_old(call->node) || find(call->config, POINT_NO_MAPI) != NULL)) {
         iis_not_found(call);
         return true;
     }
+    if (call->route->vdir == VDIR_MAPI && mapi_fault_gromox(call->config))
+        gromox_headers(call);
     return false;
 }
 
@@ -190,6 +209,21 @@ uint32_t mapi_fault_logon(const struct config *config, bool own, bool public)
     return code_at(config, POINT_LOGON);
 }
 
+enum home mapi_fault_home(const struct config *config)
+{
+    return (enum home)code_at(config, POINT_HOME);
+}
+
+enum back_end mapi_fault_back_end(const struct config *config)
+{
+    return (enum back_end)code_at(config, POINT_BACK_END);
+}
+
+bool mapi_fault_gromox(const struct config *config)
+{
+    return find(config, POINT_GROMOX) != NULL;
+}
+
 uint32_t mapi_fault_address_book(const struct config *config)
 {
     return code_at(config, POINT_BOOK);
@@ -205,5 +239,7 @@ int mapi_fault_http(struct call *call, bool needs_context)
     }
     if (needs_context && find(call->config, POINT_HTTP_CONTEXT) != NULL)
         return (int)code_at(call->config, POINT_HTTP_CONTEXT);
+    if (needs_context && code_at(call->config, POINT_GROMOX) != 0)
+        return (int)code_at(call->config, POINT_GROMOX);
     return (int)code_at(call->config, POINT_HTTP);
 }

@@ -1,5 +1,6 @@
 #include "mapi_http.h"
 
+#include "gromox.h"
 #include "mapi_faults.h"
 #include "target.h"
 
@@ -59,13 +60,18 @@ static void common_headers(struct call *call, enum response_code code)
     echo_header(call, "X-RequestType");
     echo_header(call, "X-RequestId");
     echo_header(call, "X-ClientInfo");
-    response_header(call->response, "X-ServerApplication", application);
+    response_header(call->response, "X-ServerApplication",
+        mapi_fault_gromox(call->config) ? GROMOX_APPLICATION : application);
     number_header(call, "X-ExpirationInfo", MAPI_EXPIRATION_MS);
     number_header(call, "X-PendingPeriod", MAPI_PENDING_PERIOD_MS);
 }
 
 static void refuse(struct call *call, enum response_code code)
 {
+    if (mapi_fault_gromox(call->config)) {
+        gromox_refuse(call, code);
+        return;
+    }
     common_headers(call, code);
     response_header(call->response, "Content-Type", "text/html; charset=utf-8");
     buf_fmt(&call->response->body,
@@ -77,6 +83,13 @@ static void cookies(struct call *call, const struct mapi_context *context)
 {
     char text[200];
 
+    if (mapi_fault_gromox(call->config)) {
+        snprintf(text, sizeof text, GROMOX_CONTEXT_COOKIE "=%s", context->cookie);
+        response_header(call->response, "Set-Cookie", text);
+        snprintf(text, sizeof text, GROMOX_SEQUENCE_COOKIE "=%s", context->sequence);
+        response_header(call->response, "Set-Cookie", text);
+        return;
+    }
     snprintf(text, sizeof text, "MapiContext=%s; path=%s; secure; HttpOnly", context->cookie,
         context->path);
     response_header(call->response, "Set-Cookie", text);
@@ -199,8 +212,7 @@ static bool mailbox_known(struct call *call)
     bool known = true;
 
     if (form_value(call->request->query, "MailboxId", &id))
-        known = target_is_mailbox(call->config, buf_text(&id)) ||
-                target_is_node(call->config, buf_text(&id));
+        known = target_exists(call->config, call->node, buf_text(&id));
     buf_done(&id);
     if (!known)
         target_unknown(call);
@@ -215,7 +227,10 @@ void mapi_http_serve(
     enum response_code code;
     int fault;
 
-    if (strcmp(call->request->method, "GET") == 0 || strcmp(call->request->method, "HEAD") == 0) {
+    bool reads =
+        strcmp(call->request->method, "GET") == 0 || strcmp(call->request->method, "HEAD") == 0;
+
+    if (reads && !mapi_fault_gromox(call->config)) {
         get_only_page(call);
         return;
     }

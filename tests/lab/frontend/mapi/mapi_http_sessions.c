@@ -1,4 +1,5 @@
-#include "mapi_http.h"
+#include "gromox.h"
+#include "mapi_faults.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -104,11 +105,12 @@ enum response_code mapi_context_take(
     struct buf sequence = {0};
     struct mapi_context *context;
     enum response_code code = CODE_MISSING_COOKIE;
+    bool gromox = mapi_fault_gromox(call->config);
     char user[256];
 
     name_user(call->who, user, sizeof user);
-    request_cookie(call->request, "MapiSequence", &sequence);
-    if (request_cookie(call->request, "MapiContext", &cookie)) {
+    request_cookie(call->request, gromox ? GROMOX_SEQUENCE_COOKIE : "MapiSequence", &sequence);
+    if (request_cookie(call->request, gromox ? GROMOX_CONTEXT_COOKIE : "MapiContext", &cookie)) {
         pthread_mutex_lock(&table.lock);
         context = table.first;
         while (context != NULL && strcmp(context->cookie, buf_text(&cookie)) != 0)

@@ -33,22 +33,26 @@ static enum response_code run_connect(struct exchange *exchange)
     struct call *call = exchange->call;
     struct buf dn = {0};
     struct session *session = NULL;
+    struct buf asked = {0};
     struct connect connect = {.who = call->who, .http = true, .encrypted = true};
     uint32_t code;
     bool ok;
 
+    form_value(call->request->query, "MailboxId", &asked);
     wire_text8(&exchange->in, &dn);
     for (size_t i = 0; i < 4; i++)
         wire_u32(&exchange->in); /* Flags, DefaultCodePage, LcidSort, LcidString */
     ok = mapi_http_end(&exchange->in);
     if (ok) {
         connect.user_dn = buf_text(&dn);
+        connect.asked = asked.len > 0 ? buf_text(&asked) : call->node->name;
         code = session_connect(call->config, call->node, &connect, &session);
         if (session != NULL)
             exchange->context = mapi_context_new(call, path, session, session_free);
         put_connect(exchange, session, code);
     }
     buf_done(&dn);
+    buf_done(&asked);
     return ok ? CODE_OK : CODE_INVALID_BODY;
 }
 

@@ -13,7 +13,7 @@
 #include <string.h>
 #include <strings.h>
 
-enum { CHANNEL_MS = 30000, ECHO_MAX = 16 };
+enum { CHANNEL_MS = 30000, ECHO_MAX = 16, TARGET_SIZE = 256 };
 
 /* 2.1.2.1.3: how the proxies say that the RPC server cannot be had. */
 void rpc_proxy_error(struct call *call, unsigned code)
@@ -31,19 +31,18 @@ void rpc_proxy_error(struct call *call, unsigned code)
 }
 
 /* The query is the name and port of the RPC server (2.2.2). False: the call is answered. */
-static bool server_exists(struct call *call)
+static bool server_exists(struct call *call, char ret_name[TARGET_SIZE])
 {
-    char name[256];
     const char *colon = strrchr(call->request->query, ':');
     int port = colon != NULL ? atoi(colon + 1) : 0;
 
-    if (colon == NULL || (size_t)(colon - call->request->query) >= sizeof name) {
+    if (colon == NULL || (size_t)(colon - call->request->query) >= TARGET_SIZE) {
         iis_error(call, 400, "Bad Request", "The name of an RPC server is missing.");
         call->response->close = true;
         return false;
     }
-    copy_text(name, (size_t)(colon - call->request->query) + 1, call->request->query);
-    if (!target_is_node(call->config, name) && !target_is_mailbox(call->config, name)) {
+    copy_text(ret_name, (size_t)(colon - call->request->query) + 1, call->request->query);
+    if (!target_exists(call->config, call->node, ret_name)) {
         target_unknown(call);
         return false;
     }
@@ -190,7 +189,7 @@ static void swallow(struct inbound *inbound)
     buf_done(&pdu);
 }
 
-static void in_channel(struct call *call)
+static void in_channel(struct call *call, const char *name)
 {
     struct inbound inbound = {.call = call, .left = call->request->content_length};
     struct rpc_party party = {
@@ -198,6 +197,7 @@ static void in_channel(struct call *call)
         .node = call->node,
         .http = call->who,
         .endpoint = strrchr(call->request->query, ':') + 1,
+        .asked = name,
     };
     struct rts rts;
 
@@ -223,6 +223,7 @@ void rpc_proxy(struct call *call)
 {
     const char *method = call->request->method;
     bool in = strcmp(method, "RPC_IN_DATA") == 0;
+    char name[TARGET_SIZE];
 
     if (mapi_fault_proxy(call))
         return;
@@ -236,10 +237,10 @@ void rpc_proxy(struct call *call)
     }
     if (call->request->chunked || call->request->content_length <= ECHO_MAX)
         echo(call);
-    else if (!server_exists(call))
+    else if (!server_exists(call, name))
         return;
     else if (in)
-        in_channel(call);
+        in_channel(call, name);
     else
         out_channel(call);
 }

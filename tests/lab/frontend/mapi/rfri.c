@@ -42,7 +42,10 @@ static void server_of(const struct rpc_call *call, const char *dn, struct buf *r
 {
     struct mailbox mailbox = {0};
 
-    if (mailbox_by_legacy_dn(call->config, dn, &mailbox) == LOOKUP_FOUND && mailbox.has_mailbox)
+    if (*call->config->exch_server != '\0')
+        buf_str(ret_name, call->config->exch_server);
+    else if (mailbox_by_legacy_dn(call->config, dn, &mailbox) == LOOKUP_FOUND &&
+             mailbox.has_mailbox)
         buf_fmt(ret_name, "%s@%s", mailbox.guid, call->config->dns_domain);
     else
         buf_str(ret_name, call->node->name);

@@ -27,6 +27,7 @@ struct session {
     const struct config *config;
     const struct node *node;
     struct mailbox account;
+    char asked[256];                    /* the server that the client wanted to speak to */
     struct object objects[OBJECTS_MAX]; /* a handle is its index and one */
 };
 

@@ -1,6 +1,8 @@
 /* The operations: parameters in, results out. The sections are those of [MS-OXCROPS]. */
 #include "rop.h"
 
+#include "redirect.h"
+
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -52,28 +54,6 @@ static void put_logon(struct buf *out, const struct store *store, unsigned flags
     buf_le32(out, 0); /* StoreState */
 }
 
-/* 2.2.3.1.4: another node, as the directory names servers. */
-static void put_redirect(const struct rop *rop, unsigned flags, struct buf *ret_failure)
-{
-    const struct session *session = rop->session;
-    const char *home = ad_text(session->account.entry, "msExchHomeServerName");
-    const char *last = strrchr(home, '=');
-    struct buf name = {0};
-
-    buf_add(&name, home, last != NULL ? (size_t)(last - home) + 1 : 0);
-    for (size_t i = 0; i < session->config->node_count; i++) {
-        if (&session->config->nodes[i] != session->node && !session->config->nodes[i].website) {
-            buf_str(&name, session->config->nodes[i].netbios);
-            break;
-        }
-    }
-    buf_u8(ret_failure, flags & LOGON_FLAGS_KEPT);
-    buf_u8(ret_failure, (unsigned)name.len + 1);
-    buf_add(ret_failure, buf_text(&name), name.len);
-    buf_u8(ret_failure, 0);
-    buf_done(&name);
-}
-
 /* 2.2.3.1. What ecWrongServer is answered with is in `ret_failure`. */
 uint32_t rop_logon(struct rop *rop, struct buf *ret_failure)
 {
@@ -97,15 +77,16 @@ uint32_t rop_logon(struct rop *rop, struct buf *ret_failure)
     else
         code = store_open_public(session->config, &session->account, &store);
     buf_done(&dn);
-    if (code == EC_WRONG_SERVER)
-        put_redirect(rop, flags, ret_failure);
-    if (code != EC_NONE)
-        return code;
-    rop->made = object_new(session, NULL, OBJECT_LOGON);
-    if (rop->made == NULL) {
-        store_close(&store);
-        return EC_ERROR;
+    if (code == EC_NONE) {
+        code = redirect_check(session, &store);
+        rop->made = code == EC_NONE ? object_new(session, NULL, OBJECT_LOGON) : NULL;
+        if (rop->made == NULL)
+            store_close(&store);
     }
+    if (code == EC_WRONG_SERVER)
+        redirect_answer(session, flags & LOGON_FLAGS_KEPT, ret_failure);
+    if (rop->made == NULL)
+        return code != EC_NONE ? code : EC_ERROR;
     rop->made->store = xcalloc(1, sizeof *rop->made->store);
     rop->made->store->store = store;
     rop->made->store->users = 1;

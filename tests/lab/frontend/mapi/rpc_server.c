@@ -3,6 +3,7 @@
 #include "mapi_faults.h"
 #include "rpc_auth.h"
 #include "rpc_bind.h"
+#include "target.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -249,7 +250,9 @@ static bool run_call(struct rpc_server *server)
         .server = server,
         .config = server->party.config,
         .node = server->party.node,
-        .who = proved != NULL ? proved : server->party.http,
+        .asked = server->party.asked,
+        .who = proved != NULL || node_is_old(server->party.node) ? proved : server->party.http,
+        .proxied = server->party.http != NULL,
         .encrypted = proved != NULL && rpc_auth_level(server->auth) == RPC_LEVEL_PRIVACY,
         .opnum = server->opnum,
         .in = wire_of(buf_text(&server->stub), server->stub.len),

@@ -23,6 +23,7 @@ struct rpc_party {
     const struct node *node;
     const struct identity *http; /* who logged in below RPC; NULL: nobody */
     const char *endpoint;        /* the port, for the bind_ack */
+    const char *asked;           /* the server's name, as the client has it */
 };
 
 struct rpc_server;
@@ -31,7 +32,9 @@ struct rpc_call {
     struct rpc_server *server;
     const struct config *config;
     const struct node *node;
+    const char *asked;          /* see rpc_party */
     const struct identity *who; /* by RPC if it was proved there, else by HTTP; may be NULL */
+    bool proxied;               /* RPC over HTTP */
     bool encrypted;             /* packet privacy */
     unsigned opnum;
     struct wire in;  /* the stub */

@@ -96,7 +96,10 @@ static void *serve(void *arg)
     struct association *association = arg;
     const struct endpoint *endpoint = association->endpoint;
     char port[16];
-    struct rpc_party party = {.config = endpoint->config, .node = endpoint->node, .endpoint = port};
+    struct rpc_party party = {.config = endpoint->config,
+        .node = endpoint->node,
+        .endpoint = port,
+        .asked = endpoint->node->name};
     struct rpc_server *server;
     struct buf pdu = {0};
     uint64_t left = UINT64_MAX;
@@ -190,6 +193,8 @@ static bool open_endpoint(
 
 static bool open_node(const struct config *config, const struct node *node)
 {
+    if (config->rpc_mapper_only)
+        return open_endpoint(config, node, RPC_EPM, 135);
     return open_endpoint(config, node, RPC_EMSMDB, 0) && open_endpoint(config, node, RPC_RFRI, 0) &&
            open_endpoint(config, node, RPC_NSPI, 0) && open_endpoint(config, node, RPC_EPM, 135);
 }

@@ -25,6 +25,10 @@ static uint32_t check_user(
         code = EC_ACCESS_DENIED;
     else if (user.mapi_off)
         code = EC_PROTOCOL_DISABLED;
+    else if (user.rpc_http_off && !connect->http && connect->proxied)
+        code = EC_RPC_HTTP_DISALLOWED;
+    else if (user.cached_only)
+        code = EC_CACHED_MODE;
     mailbox_done(&user);
     return code;
 }
@@ -49,6 +53,7 @@ uint32_t session_connect(const struct config *config, const struct node *node,
     (*ret_session)->config = config;
     (*ret_session)->node = node;
     (*ret_session)->account = account;
+    copy_text((*ret_session)->asked, sizeof(*ret_session)->asked, connect->asked);
     return EC_NONE;
 }
 

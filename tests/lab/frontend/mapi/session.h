@@ -11,8 +11,10 @@ enum { ROP_BUFFER_MAX = 0x8000, AUX_MAX = 0x1008 };
 struct connect {
     const struct identity *who; /* NULL: anonymous */
     const char *user_dn;
-    bool http;      /* MAPI over HTTP */
-    bool encrypted; /* RPC with packet privacy, or TLS below it */
+    const char *asked; /* the server that the client wanted to speak to */
+    bool http;         /* MAPI over HTTP */
+    bool proxied;      /* RPC over HTTP */
+    bool encrypted;    /* RPC with packet privacy, or TLS below it */
 };
 
 struct session;

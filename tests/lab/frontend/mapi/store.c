@@ -2,6 +2,7 @@
 
 #include "../ews.h"
 #include "address_book.h"
+#include "back_end.h"
 #include "mapi_faults.h"
 
 #include <string.h>
@@ -142,6 +143,8 @@ static uint32_t check_mailbox(const struct config *config, const struct node *no
 
     if (!mailbox->has_mailbox)
         return EC_UNKNOWN_USER;
+    if (back_end_is_offline(config))
+        return EC_MDB_NOT_INIT;
     if (mailbox->moving && fault_find(&config->faults, FAULT_MOVE_LOCK, node->name) != NULL)
         return EC_MAILBOX_IN_TRANSIT;
     if (!mailbox_open_to(config, mailbox, account))
@@ -179,7 +182,10 @@ uint32_t store_open_public(
     struct store store = {.public = true};
     uint32_t code = EC_NONE;
 
-    if (!account->has_mailbox || mailbox_of_public_folders(config, &store.mailbox) != LOOKUP_FOUND)
+    if (back_end_is_offline(config))
+        code = EC_MDB_NOT_INIT;
+    else if (!account->has_mailbox ||
+             mailbox_of_public_folders(config, &store.mailbox) != LOOKUP_FOUND)
         code = EC_LOGIN_FAILURE;
     if (code == EC_NONE)
         code = mapi_fault_logon(config, false, true);

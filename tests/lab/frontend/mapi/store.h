@@ -9,19 +9,23 @@
 enum { LOGON_FOLDERS = 13 };
 
 /* Return values ([MS-OXCDATA] 2.4, [MS-OXCSTOR] 3.2.5.1.3). */
-#define EC_NONE               0u
-#define EC_UNKNOWN_USER       0x3ebu
-#define EC_RPC_FORMAT         0x4b6u
-#define EC_NULL_OBJECT        0x4b9u
-#define EC_WRONG_SERVER       0x478u
-#define EC_BUFFER_TOO_SMALL   0x47du
-#define EC_MAILBOX_IN_TRANSIT 0x50cu
-#define EC_PROTOCOL_DISABLED  0x7d8u
-#define EC_ERROR              0x80004005u
-#define EC_NOT_SUPPORTED      0x80040102u
-#define EC_NOT_FOUND          0x8004010fu
-#define EC_LOGIN_FAILURE      0x80040111u
-#define EC_ACCESS_DENIED      0x80070005u
+#define EC_NONE                0u
+#define EC_UNKNOWN_USER        0x3ebu
+#define EC_RPC_FORMAT          0x4b6u
+#define EC_NULL_OBJECT         0x4b9u
+#define EC_MDB_NOT_INIT        0x476u
+#define EC_WRONG_SERVER        0x478u
+#define EC_BUFFER_TOO_SMALL    0x47du
+#define EC_SERVER_PAUSED       0x47fu
+#define EC_RPC_HTTP_DISALLOWED 0x4e0u
+#define EC_CACHED_MODE         0x4e1u
+#define EC_MAILBOX_IN_TRANSIT  0x50cu
+#define EC_PROTOCOL_DISABLED   0x7d8u
+#define EC_ERROR               0x80004005u
+#define EC_NOT_SUPPORTED       0x80040102u
+#define EC_NOT_FOUND           0x8004010fu
+#define EC_LOGIN_FAILURE       0x80040111u
+#define EC_ACCESS_DENIED       0x80070005u
 
 struct store {
     struct mailbox mailbox;

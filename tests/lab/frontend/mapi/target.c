@@ -6,7 +6,14 @@
 #include <string.h>
 #include <strings.h>
 
-bool target_is_node(const struct config *config, const char *name)
+bool node_is_old(const struct node *node)
+{
+    enum { EXCHANGE_2013 = 15 };
+
+    return node->build[0] > 0 && node->build[0] < EXCHANGE_2013;
+}
+
+const struct node *target_node(const struct config *config, const char *name)
 {
     for (size_t i = 0; i < config->node_count; i++) {
         size_t short_len = strcspn(config->nodes[i].name, ".");
@@ -15,9 +22,9 @@ bool target_is_node(const struct config *config, const char *name)
             continue;
         if (strcasecmp(config->nodes[i].name, name) == 0 ||
             (strncasecmp(config->nodes[i].name, name, short_len) == 0 && name[short_len] == '\0'))
-            return true;
+            return &config->nodes[i];
     }
-    return false;
+    return NULL;
 }
 
 bool target_is_mailbox(const struct config *config, const char *name)
@@ -35,6 +42,12 @@ bool target_is_mailbox(const struct config *config, const char *name)
     found = mailbox_by_guid(config, guid, &mailbox) == LOOKUP_FOUND && mailbox.has_mailbox;
     mailbox_done(&mailbox);
     return found;
+}
+
+bool target_exists(const struct config *config, const struct node *node, const char *name)
+{
+    return target_node(config, name) != NULL ||
+           (!node_is_old(node) && target_is_mailbox(config, name));
 }
 
 void target_unknown(struct call *call)

@@ -6,5 +6,5 @@ told by `world.frontend.play(ID)` or by a key of its configuration.
 """
 
 from . import authentication, directory, directory_server, forest, health  # noqa: F401  they register themselves
-from . import http, mapi, name, organization, replica, services, tcp, tls  # noqa: F401
+from . import http, mapi, mapi_more, name, organization, replica, services, tcp, tls  # noqa: F401
 from .registry import apply, check, controllers, large, titles  # noqa: F401

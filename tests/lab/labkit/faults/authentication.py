@@ -65,13 +65,14 @@ def password_expires_soon(world):
 
 @fault("A16", "the HTTP/ service principal names of the front end are missing: no Kerberos, NTLM works")
 def spn_missing(world):
-    world.account(names.FRONTEND_ACCOUNT).set(servicePrincipalName=[])
+    world.account(names.FRONTEND_ACCOUNT).set(servicePrincipalName=list(exchange.RPC_SPNS))
 
 
 @fault("A17", "the service principal names of mail. and autodiscover. are on another account: no ticket can be read")
 def spn_moved(world):
     _add_legacy(world)
-    world.account(names.FRONTEND_ACCOUNT).set(servicePrincipalName=[f"HTTP/{node.fqdn}" for node in names.NODES])
+    own = [f"HTTP/{node.fqdn}" for node in names.NODES]
+    world.account(names.FRONTEND_ACCOUNT).set(servicePrincipalName=[*own, *exchange.RPC_SPNS])
     world.account(LEGACY_ACCOUNT).set(servicePrincipalName=SHARED_SPNS)
 
 

@@ -1,9 +1,10 @@
 """Faults and switches of MAPI: RPC over HTTP, MAPI over HTTP, RPC over TCP. The front end plays them.
 
-All are variants, for tests, until exreach speaks MAPI and has a rule for each: the demo offers only what it can find.
+What is healthy, or another look of the same fault, is a variant, for tests: the demo offers what exreach finds by id.
 """
 
-from .registry import variant
+from .. import names
+from .registry import fault, variant
 
 FAULTS = {
     "R01": "the RPC proxy reaches no RPC server: 503 RPC Error: 6ba on both channels",
@@ -32,6 +33,7 @@ FAULTS = {
     "M17": "the store wants cached mode",
     "M18": "the store blocks the client's version",
     "M19": "logon to the public folders fails, mailboxes open",
+    "M20": "logon to any mailbox ends in MAPI_E_NETWORK_ERROR, which names no cause",
     "M21": "the address book does not bind, the store works",
 }
 
@@ -48,17 +50,25 @@ VARIANTS = {
 }
 
 
+# What is asked for besides the own mailbox, for what shows there only.
+OPTIONS = {"M16": ["--mailbox", f"other@{names.DNS_DOMAIN}"], "M19": ["--public-folders"]}
+
+
 def _play(identity):
-    return lambda world: world.frontend.play(identity)
+    def play(world):
+        world.frontend.play(identity)
+        world.options += OPTIONS.get(identity, [])
+
+    return play
 
 
 for _identity, _title in FAULTS.items():
-    variant(_identity, _title)(_play(_identity))
+    fault(_identity, _title)(_play(_identity))
 for _identity, _title in VARIANTS.items():
     variant(_identity, _title)(_play(_identity))
 
 
-@variant("R03", "/rpc offers Basic only, the other paths do not")
+@fault("R03", "/rpc offers Basic only, the other paths do not")
 def other_schemes(world):
     world.frontend.offer("rpc", "basic")
 
