@@ -307,11 +307,26 @@ static bool shows_logon(const struct http_response *response)
     return soap || response_shows_exchange(response);
 }
 
-static void tell_gate(struct session *session, struct check *check, bool sent)
+/* Exchange's own answer that is no 401 was begun: the logon was taken, although the rest of the
+ * answer stays away. */
+static bool is_half_answered(struct session *session, struct fault *fault)
 {
-    enum gate_verdict verdict = check->outcome == OUTCOME_PASS ? GATE_PROVED
-                                : sent                         ? gate_verdict_of(check->fault.cause)
-                                                               : GATE_NO_VERDICT;
+    struct http_response partial;
+    if (!http_partial(session->http, &partial))
+        return false;
+    bool taken = partial.status != 401 && shows_logon(&partial);
+    if (taken)
+        fault_set(fault, fault->cause, fault->origin, fault->code,
+            "%.120s; the logon itself was taken (HTTP %d)", fault->text, partial.status);
+    http_response_done(&partial);
+    return taken;
+}
+
+static void tell_gate(struct session *session, struct check *check, bool sent, bool taken)
+{
+    enum gate_verdict verdict = check->outcome == OUTCOME_PASS || taken ? GATE_PROVED
+                                : sent ? gate_verdict_of(check->fault.cause)
+                                       : GATE_NO_VERDICT;
     run_gate_tell(session, WAY_HTTP, verdict, check, &check->fault);
 }
 
@@ -331,6 +346,7 @@ static void try_password(struct session *session, const struct http_request *req
         check_bool(check, "auth.prover", true);
     bool answered = try_attempt(session, request, &attempt, check, response, &fault);
     bool refused = answered && response->status == 401;
+    bool taken = !answered && attempt.sent && is_half_answered(session, &fault);
     if (attempt.sent)
         run_count_logon(session, refused);
     if (!answered)
@@ -344,7 +360,7 @@ static void try_password(struct session *session, const struct http_request *req
     if (pass == GATE_PROVE && answered && !refused && !shows_logon(&session->response))
         settle_unproved(check, session->response.status);
     if (GATE_MUST_TELL(pass))
-        tell_gate(session, check, attempt.sent);
+        tell_gate(session, check, attempt.sent, taken);
 }
 
 static void logon_run(struct session *session, struct check *check)

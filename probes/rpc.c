@@ -227,9 +227,9 @@ static void note_channel(const struct rpch_seen *seen, enum rpch_channel channel
     if (seen->has_rpc_error[channel]) {
         struct fault fault;
         rpc_status_fault(seen->rpc_error[channel], "the RPC proxy", &fault);
-        check_text(check, "rpc.error",
+        check_text(check, "rpc.proxy_error",
             arena_printf(&check->arena, "%x", (unsigned)seen->rpc_error[channel]));
-        check_text(check, "rpc.error_words", fault.text);
+        check_text(check, "rpc.proxy_error_words", fault.text);
     }
 }
 

@@ -95,8 +95,8 @@ void note_rpc_line(const struct rpc_line *line, const struct rpc_session *rpc, s
         {"rpc.in_status", FACT_INT, "HTTP status of RPC_IN_DATA; none is healthy"},               \
         {"rpc.out_ended", FACT_TEXT, "how RPC_OUT_DATA failed"},                                  \
         {"rpc.in_ended", FACT_TEXT, "how RPC_IN_DATA failed"},                                    \
-        {"rpc.error", FACT_TEXT, "the status of \"503 RPC Error: 6ba\", in hexadecimal"},         \
-        {"rpc.error_words", FACT_TEXT, "what it means"},                                          \
+        {"rpc.proxy_error", FACT_TEXT, "the status of \"503 RPC Error: 6ba\", in hexadecimal"},   \
+        {"rpc.proxy_error_words", FACT_TEXT, "what it means"},                                    \
         {"rpc.virtual_connection", FACT_TEXT, "what the client waited for: CONN/A3, CONN/C2"},    \
         {"rpc.echo", FACT_BOOL, "the RPC proxy answers its echo although CONN/C2 stayed away"},   \
         {"rpc.answered_ms", FACT_INT, "until OUT's 200"},                                         \

@@ -5,6 +5,7 @@
 #include "net/wire/text.h"
 #include "probes/rpc_dial.h"
 #include "probes/rpc_impl.h"
+#include "probes/rpc_row.h"
 #include "probes/run.h"
 
 enum {
@@ -20,6 +21,7 @@ struct rpc_http {
     struct fault fault; /* of OUT; CAUSE_NONE */
     bool due;           /* the line is to be made of this; false: none yet, or it was */
     bool swallowed;     /* what goes on an IN channel does not come through: seen once */
+    bool refused;       /* a channel's logon was: no further one is tried */
 };
 
 const char *rpc_target(
@@ -77,9 +79,11 @@ static void learn_server(struct session *session)
     struct rpc_session *rpc = rpc_session_of(session);
     struct known_mailbox known = {.legacy_dn = NULL};
     (void)run_mailbox(session, &known);
-    rpc->server = known.server != NULL       ? known.server
-                  : known.mailbox_id != NULL ? known.mailbox_id
-                                             : session->endpoint.host;
+    const char *told = known.server != NULL ? known.server : known.mailbox_id;
+    bool fits = told != NULL && rpc_server_is_plain(told);
+    if (told != NULL && !fits)
+        session_trace(session, '*', "no name for an URL, so not asked for: %.100s", told);
+    rpc->server = fits ? told : session->endpoint.host;
     session_trace(session, '*', "RPC server: %s", rpc->server);
 }
 
@@ -128,7 +132,8 @@ static void copy_answer(const struct http_response *answer, struct http_response
                 .value = arena_strdup(&copy.arena, answer->headers[i].value)};
     copy.headers = headers;
     copy.reason = arena_strdup(&copy.arena, answer->reason);
-    copy.body = arena_strndup(&copy.arena, answer->body, answer->length);
+    copy.body =
+        answer->body != NULL ? arena_strndup(&copy.arena, answer->body, answer->length) : NULL;
     *ret_response = copy;
 }
 
@@ -185,8 +190,11 @@ static const char *stage_of(const struct rpch_seen *seen)
 
 static void count_logon(struct session *session, const struct rpch_seen *seen, int channel)
 {
-    if (seen->sent[channel])
-        run_count_logon(session, seen->answers[channel].status == 401);
+    bool refused = seen->answers[channel].status == 401;
+    if (!seen->sent[channel])
+        return;
+    run_count_logon(session, refused);
+    session->rpc->http->refused |= refused;
 }
 
 /* IN's proof goes out here: OUT has its 200. */
@@ -355,6 +363,9 @@ bool rpc_http_line_open(
     struct fault why = {.cause = CAUSE_NONE};
     bool own = line->place == RPC_STORE && line->server == NULL && http->due;
     line->stage = "connect";
+    if (!own && http->refused)
+        return fault_set(fault, CAUSE_LOGON_REFUSED, ORIGIN_HTTP, 401,
+            "not tried: a channel of this row was refused its logon");
     if (!own && http->attempt.scheme == NULL)
         return fault_set(fault, CAUSE_NO_SCHEME, ORIGIN_EXREACH, 0,
             "RPC over HTTP did not log on: nothing to open further channels with");
@@ -367,6 +378,12 @@ bool rpc_http_line_open(
         return false;
     line->stage = "open";
     return true;
+}
+
+bool rpc_is_refused(const struct session *session)
+{
+    const struct rpc_session *rpc = session->rpc;
+    return rpc != NULL && rpc->http != NULL && rpc->http->refused;
 }
 
 void rpc_http_done(struct rpc_http *http)

@@ -4,6 +4,7 @@
 
 #include "net/wire/text.h"
 #include "probes/offer.h"
+#include "probes/rpc_impl.h"
 
 /* ---- the address book ---- */
 
@@ -46,8 +47,18 @@ static void note_line(struct session *session, enum rpc_place place, struct chec
     check_text(check, "rpc.bare", rpc->lines[place].bare);
 }
 
+static bool is_refused(const struct session *session, struct check *check)
+{
+    if (rpc_is_refused(session))
+        check_settle(check, OUTCOME_SKIPPED,
+            "not tried: a channel of this row was refused its logon (rpc.connect)");
+    return rpc_is_refused(session);
+}
+
 static void book_run(struct session *session, struct check *check)
 {
+    if (is_refused(session, check))
+        return;
     const struct book_seen *seen = rpc_read_book(session);
     note_line(session, RPC_BOOK, check);
     judge_book(seen, session->settings->address, check);
@@ -95,6 +106,8 @@ static void referral_run(struct session *session, struct check *check)
     struct rpc_line *line = NULL;
     struct referral_seen seen;
     struct fault fault;
+    if (is_refused(session, check))
+        return;
     if (!rpc_row_line(session, RPC_REFERRAL, &line, &fault)) {
         note_line(session, RPC_REFERRAL, check);
         check_fail(check, &fault);

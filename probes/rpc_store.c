@@ -53,15 +53,13 @@ void rpc_row_called(struct rpc_line *line, bool ok)
 
 /* ---- PROTOCOL: EcDoConnectEx ---- */
 
-/* RPC_LINE_FACTS has error and error_words: of the proxy there, of the store here; the code is the
- * store's alone. */
 static const struct fact_def connect_facts[] = {
     {"rpc.user_dn", FACT_TEXT, "the legacy DN we connect as"},
     {"rpc.user_dn_source", FACT_TEXT, "who named it: autodiscover, ad, or address book"},
     {"rpc.display_name", FACT_TEXT, "display name the store greets us with"},
     {"rpc.dn_prefix", FACT_TEXT, "DnPrefix of the session"},
     {"rpc.store_build", FACT_TEXT, "version of the store, and the product it belongs to"},
-    {"rpc.error_code", FACT_TEXT, "the store's error code, in hexadecimal"},
+    MAPI_ERROR_FACTS("rpc"),
     RPC_LINE_FACTS,
     FACT_END,
 };

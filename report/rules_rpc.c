@@ -114,11 +114,9 @@ static bool failed_line(const struct check *check)
 
 /* ---- R01 ---- */
 
-/* Of the proxy's status line: a code of the store has its own facts. */
 static bool has_rpc_error(const struct check *check)
 {
-    return failed_line(check) && check_fact(check, "rpc.error") != NULL &&
-           check_fact(check, "rpc.error_code") == NULL;
+    return failed_line(check) && check_fact(check, "rpc.proxy_error") != NULL;
 }
 
 static void say_other_ports(struct scan *scan, struct match *match, const struct chain *chain)
@@ -153,7 +151,7 @@ static void found_rpc_error(struct scan *scan, const struct chain *chain, const 
     match_cite(scan, match, chain, check);
     match_say(scan, match, "asked for %s:%" PRId64 ", the proxy answers 503 RPC Error: %s",
         check_get_text(check, "rpc.server", "the server"), port,
-        check_get_text(check, "rpc.error", ""));
+        check_get_text(check, "rpc.proxy_error", ""));
     say_other_ports(scan, match, chain);
 }
 
@@ -256,7 +254,7 @@ static void when_verb_filtered(struct scan *scan)
 /* Without "RPC Error", and not from a front end that says what it lacks (V05). */
 static bool is_overload(const struct check *check)
 {
-    if (check_fact(check, "http.failure") != NULL || check_fact(check, "rpc.error") != NULL)
+    if (check_fact(check, "http.failure") != NULL || check_fact(check, "rpc.proxy_error") != NULL)
         return false;
     if (strcmp(check->probe, "http.offer") == 0)
         return check_failed(check, CAUSE_HTTP_STATUS) &&

@@ -137,7 +137,7 @@ static bool was_tunnelled(const struct check *check)
 {
     int64_t out = check_get_int(check, "rpc.out_status", 200);
     return out == 200 && check_get_int(check, "rpc.in_status", 0) == 0 &&
-           check_fact(check, "rpc.error") == NULL;
+           check_fact(check, "rpc.proxy_error") == NULL;
 }
 
 /* The HTTP logon is good, both channels stand, and RPC itself says no. */

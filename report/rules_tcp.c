@@ -145,7 +145,7 @@ static bool shows_exchange(const struct survey *survey, const struct chain *chai
 static bool is_portal(const struct survey *survey, const struct chain *chain)
 {
     const struct check *offer = chain_cell(chain, LAYER_HTTP);
-    if (offer == NULL || offer->outcome != OUTCOME_FAIL)
+    if (offer == NULL || offer->outcome != OUTCOME_FAIL || is_rpc_tcp(chain))
         return false;
     bool foreign = offer->fault.cause == CAUSE_NOT_EXCHANGE ||
                    (offer->fault.cause == CAUSE_HTTP_STATUS && offer->fault.code == 511);

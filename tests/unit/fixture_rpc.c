@@ -164,8 +164,8 @@ static void fail_lines(struct survey *survey, enum cause cause, enum origin orig
 static void add_rpc_error(struct check *check)
 {
     check_int(check, "rpc.out_status", 503);
-    check_text(check, "rpc.error", "6ba");
-    check_text(check, "rpc.error_words", "the RPC server behind it is not reachable");
+    check_text(check, "rpc.proxy_error", "6ba");
+    check_text(check, "rpc.proxy_error_words", "the RPC server behind it is not reachable");
 }
 
 static void stop_service(struct survey *survey)

@@ -120,8 +120,8 @@ static void test_refused_channel(void **state)
     expect_fact(check, "rpc.stage", "channels");
     expect_fact(check, "rpc.channel", "OUT");
     expect_fact(check, "rpc.out_ended", "OUT says so");
-    expect_fact(check, "rpc.error", "6ba");
-    expect_fact(check, "rpc.error_words", "RPC_S_SERVER_UNAVAILABLE");
+    expect_fact(check, "rpc.proxy_error", "6ba");
+    expect_fact(check, "rpc.proxy_error_words", "RPC_S_SERVER_UNAVAILABLE");
     expect_fact(check, "rpc.in_ended", "none");
     expect_fact(check, "rpc.virtual_connection", "none");
     assert_int_equal(check_get_int(check, "rpc.out_status", 0), 503);
