@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "net/wire/build.h"
+#include "net/wire/failurecontext.h"
 #include "net/wire/owa.h"
 #include "net/wire/text.h"
 #include "probes/logon.h"
@@ -59,39 +60,6 @@ const char *mapi_url(struct arena *arena, const char *virtual_directory)
 }
 
 /* ---- answers ---- */
-
-/* The part of a list joined by ';'; "" behind its end. */
-static const char *part_of(struct arena *arena, const char *value, int index)
-{
-    for (; index > 0; index--) {
-        value += strcspn(value, ";");
-        value += *value == ';';
-    }
-    return arena_strndup(arena, value, strcspn(value, ";"));
-}
-
-static const char *decoded(struct arena *arena, const char *coded)
-{
-    uint8_t *bytes;
-    size_t length;
-    if (*coded == '\0' || !base64_decode(arena, coded, strlen(coded), &bytes, &length))
-        return "";
-    return arena_strndup(arena, (const char *)bytes, length);
-}
-
-const char *mapi_failure_context(struct arena *arena, const char *value)
-{
-    enum { POINT, STATUS, ERROR, DETAILS, SUB_CODE, WEB };
-    const char *point = part_of(arena, value, POINT), *status = part_of(arena, value, STATUS);
-    if (*point == '\0' || *status == '\0' || strspn(status, "0123456789") != strlen(status))
-        return NULL;
-    const char *error = decoded(arena, part_of(arena, value, ERROR));
-    const char *details = decoded(arena, part_of(arena, value, DETAILS));
-    const char *code = part_of(arena, value, SUB_CODE), *web = part_of(arena, value, WEB);
-    return arena_printf(arena, "%.20s, %.10s%s%.100s%s%.300s%s%.20s%s%.60s", point, status,
-        *error != '\0' ? " " : "", error, *details != '\0' ? ", " : "", details,
-        *code != '\0' ? ", sub-code " : "", code, *web != '\0' ? ", web exception " : "", web);
-}
 
 static long header_number(const struct http_response *response, const char *name)
 {
@@ -222,12 +190,13 @@ void note_mapi_answer(
     struct arena *arena = &check->arena;
     const char *application = http_header(response, "X-ServerApplication");
     const char *failure = http_header(response, "X-FailureContext");
+    struct failure_context context;
     note_server(response, check);
     check_text(check, "mapi.server", application);
     if (application != NULL && check_fact(check, "exchange.build") == NULL)
         note_build(application, check);
-    if (failure != NULL)
-        check_text(check, "mapi.failure_context", mapi_failure_context(arena, failure));
+    if (failure != NULL && failure_context_read(arena, failure, &context))
+        check_text(check, "mapi.failure_context", failure_context_words(arena, &context));
     if (answer->code >= 0) {
         const char *name = mapihttp_code_name(answer->numbering, answer->code);
         check_int(check, "mapi.response_code", answer->code);

@@ -21,11 +21,6 @@ const char *mapi_mailbox_id(struct arena *arena, const char *url);
 /* The store's URL below that of a virtual directory, "https://mail.contoso.test/mapi". */
 const char *mapi_url(struct arena *arena, const char *virtual_directory);
 
-/* X-FailureContext in words: "BackEnd, 503 Service Unavailable, sub-code 2002": failure point,
- * status, what it is called, details, sub-code of the proxy, web exception, joined by ';', texts in
- * base64. NULL: it is not in that form. */
-const char *mapi_failure_context(struct arena *arena, const char *value);
-
 /* One answer: what it is as HTTP, as a frame, and what X-ResponseCode says. */
 struct mapi_answer {
     long code; /* the final one; -1: none */

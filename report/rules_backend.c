@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "net/wire/ecodes.h"
+#include "net/wire/failurecontext.h"
 #include "net/wire/text.h"
 #include "report/rule_mapi.h"
 
@@ -51,35 +52,14 @@ static const struct sub *find_sub(const char *code)
     return NULL;
 }
 
-/* The n-th part of a list joined by ';'; "" behind its end. */
-static const char *part_of(struct arena *arena, const char *value, int index)
-{
-    for (; index > 0; index--) {
-        value += strcspn(value, ";");
-        value += *value == ';';
-    }
-    return arena_strndup(arena, value, strcspn(value, ";"));
-}
-
-static const char *decoded(struct arena *arena, const char *coded)
-{
-    uint8_t *bytes;
-    size_t length;
-    if (*coded == '\0' || !base64_decode(arena, coded, strlen(coded), &bytes, &length))
-        return "";
-    return arena_strndup(arena, (const char *)bytes, length);
-}
-
-/* Failure point; HTTP status; error and details in base64; sub-code; web exception. */
 static struct failure read_context(struct scan *scan, const char *value)
 {
-    enum { POINT, STATUS, ERROR, DETAILS, SUB_CODE };
-    struct failure failure = {.sub_code = part_of(scan->arena, value, SUB_CODE)};
-    const char *point = part_of(scan->arena, value, POINT);
-    failure.back_end = strcmp(point, "BackEnd") == 0;
-    failure.details = decoded(scan->arena, part_of(scan->arena, value, DETAILS));
+    struct failure_context context;
+    (void)failure_context_read(scan->arena, value, &context);
+    struct failure failure = {.sub_code = context.sub_code, .details = context.details};
+    failure.back_end = strcmp(context.point, "BackEnd") == 0;
     failure.sub = find_sub(failure.sub_code);
-    failure.told = failure.back_end || strcmp(point, "FrontEnd") == 0;
+    failure.told = failure.back_end || strcmp(context.point, "FrontEnd") == 0;
     return failure;
 }
 

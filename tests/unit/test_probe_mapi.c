@@ -39,34 +39,6 @@ static void test_targets(void **state)
     arena_done(&arena);
 }
 
-static void test_failure_context(void **state)
-{
-    (void)state;
-    static const struct {
-        const char *value, *words;
-    } table[] = {
-        {"FrontEnd;401;VW5hdXRob3JpemVk;;;;", "FrontEnd, 401 Unauthorized"},
-        {"BackEnd;503;U2VydmljZSBVbmF2YWlsYWJsZQ==;ZGV0YWlscw==;2002;ConnectFailure;",
-            "BackEnd, 503 Service Unavailable, details, sub-code 2002, web exception "
-            "ConnectFailure"},
-        {"FrontEnd;503;%%%;;;;", "FrontEnd, 503"},
-        {"FrontEnd;503", "FrontEnd, 503"},
-        {"FrontEnd", NULL},
-        {"FrontEnd;abc;;", NULL},
-        {";503;;", NULL},
-        {"", NULL},
-    };
-    struct arena arena = {0};
-    for (size_t i = 0; i < COUNT(table); i++) {
-        const char *words = mapi_failure_context(&arena, table[i].value);
-        if (table[i].words == NULL)
-            assert_null(words);
-        else
-            assert_string_equal(words, table[i].words);
-    }
-    arena_done(&arena);
-}
-
 /* ---- answers ---- */
 
 #define MAPI_TYPE                               \
@@ -267,7 +239,6 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_targets),
-        cmocka_unit_test(test_failure_context),
         cmocka_unit_test(test_answers),
         cmocka_unit_test(test_numbering),
         cmocka_unit_test(test_facts),
