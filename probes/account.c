@@ -184,6 +184,15 @@ struct directory_result ldap_holders(
     return holders.count > 0 ? holders : *found;
 }
 
+/* By the name that logs on: DOMAIN\user, or an address. */
+static const char *ldap_logon_filter(struct arena *arena, const struct settings *settings)
+{
+    if (strchr(settings->account, '@') != NULL)
+        return ldap_address_filter(arena, settings->account);
+    return arena_printf(arena, "(&(objectCategory=person)(sAMAccountName=%s))",
+        directory_escape(arena, settings->account));
+}
+
 const char *ldap_logon_object(struct session *session, struct check *check)
 {
     static const char *const attributes[] = {"sAMAccountName", NULL};
@@ -196,13 +205,10 @@ const char *ldap_logon_object(struct session *session, struct check *check)
             check_settle(check, OUTCOME_SKIPPED, "the account's object was not found");
         return session->account.dn;
     }
-    bool named = strchr(settings->account, '@') == NULL; /* DOMAIN\user */
     const struct directory_search search = {
         .base = session->naming_context,
         .scope = DIRECTORY_SUBTREE,
-        .filter = named ? arena_printf(arena, "(&(objectCategory=person)(sAMAccountName=%s))",
-                              directory_escape(arena, settings->account))
-                        : ldap_address_filter(arena, settings->account),
+        .filter = ldap_logon_filter(arena, settings),
         .attributes = attributes,
         .max = 2,
     };
@@ -325,8 +331,30 @@ static void tell_mailbox(struct session *session, const char *guid)
     run_learn_mailbox(session, &mailbox);
 }
 
+/* … as the account, which may be another's. */
+static void tell_user(struct session *session, struct check *check)
+{
+    static const char *const attributes[] = {"legacyExchangeDN", NULL};
+    const struct settings *settings = session->settings;
+    struct directory_result found;
+    struct fault ignored;
+    if (settings->user[0] == '\0' || text_equal_nocase(settings->user, settings->address))
+        return;
+    const struct directory_search search = {.base = session->naming_context,
+        .scope = DIRECTORY_SUBTREE,
+        .filter = ldap_logon_filter(&session->arena, settings),
+        .attributes = attributes,
+        .max = 2};
+    if (!ldap_find(session, check, &search, &found, &ignored) || found.count != 1)
+        return;
+    const char *legacy_dn = entry_text(&found.entries[0], "legacyExchangeDN");
+    if (legacy_dn != NULL)
+        run_learn_user(session, legacy_dn);
+}
+
 static void mailbox_run(struct session *session, struct check *check)
 {
+    tell_user(session, check);
     judge_mailbox(&session->account, check);
     tell_mailbox(session, check_get_text(check, "mailbox.guid", NULL));
 }

@@ -152,19 +152,22 @@ static void judge_lockout(
         add_concern(why, "it is locked out");
         return;
     }
-    /* Each failure starts the window anew: [MS-SAMR] 3.1.1.8.7. */
-    int64_t threshold = check_get_int(check, "policy.lockout_threshold", 0);
-    int64_t window = check_get_int(check, "policy.lockout_window_s", 0);
-    if (threshold <= 0 || !counted)
+    const struct lockout lockout = {
+        .threshold = check_get_int(check, "policy.lockout_threshold", 0),
+        .window_s = check_get_int(check, "policy.lockout_window_s", 0),
+        .count = count,
+        .age_s = kind != MOMENT_AT ? -1
+                 : last < now      ? now - last
+                                   : 0,
+    };
+    if (lockout.threshold <= 0 || !counted)
         return;
-    if (window > 0 && kind == MOMENT_AT && last + window <= now)
-        count = 0;
-    int64_t left = threshold > count ? threshold - count : 0;
+    int64_t left = lockout_left(&lockout);
     check_int(check, "account.attempts_left", left);
     if (left <= 1)
         add_concern(why,
             arena_printf(why->arena, "the next failed logon locks it (%lld of %lld are counted)",
-                (long long)count, (long long)threshold));
+                (long long)lockout_counted(&lockout), (long long)lockout.threshold));
 }
 
 /* ---- ends ---- */

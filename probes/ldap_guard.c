@@ -12,6 +12,7 @@
 #include "probes/credentials.h"
 #include "probes/ldap.h"
 #include "probes/ldap_dial.h"
+#include "probes/ldap_value.h"
 #include "probes/run.h"
 
 enum { COMPUTED_LOCKED = 0x10 }; /* [MS-ADTS] 2.2.16 UF_LOCKOUT */
@@ -106,10 +107,9 @@ enum guard_verdict judge_guard(
         check_settle(check, OUTCOME_PASS, "failed logons do not lock accounts here");
         return GUARD_ALLOWS;
     }
-    /* Only a failure known to be older than the window is forgotten. */
-    bool over = age_s(reading->account, "badPasswordTime", now, &age) && age >= limits.window_s;
-    int64_t counted = over ? 0 : count;
-    int64_t left = counted < limits.threshold ? limits.threshold - counted : 0;
+    bool dated = age_s(reading->account, "badPasswordTime", now, &age);
+    const struct lockout lockout = {limits.threshold, limits.window_s, count, dated ? age : -1};
+    int64_t left = lockout_left(&lockout);
     check_int(check, "account.attempts_left", left);
     if (left > 1) {
         check_settle(
@@ -119,7 +119,7 @@ enum guard_verdict judge_guard(
     fault_set(ret_deny, CAUSE_LOCKOUT_NEAR, ORIGIN_EXREACH, 0,
         "one failed logon more would lock the account: %lld of %lld are counted; --risk-lockout "
         "uses it nevertheless",
-        (long long)counted, (long long)limits.threshold);
+        (long long)lockout_counted(&lockout), (long long)limits.threshold);
     check_settle(check, OUTCOME_WARN, "%s", ret_deny->text);
     return GUARD_DENIES;
 }

@@ -151,6 +151,18 @@ enum moment_kind entry_span(
 
 /* ---- lists ---- */
 
+int64_t lockout_counted(const struct lockout *lockout)
+{
+    bool over = lockout->window_s > 0 && lockout->age_s >= 0 && lockout->age_s >= lockout->window_s;
+    return over ? 0 : lockout->count;
+}
+
+int64_t lockout_left(const struct lockout *lockout)
+{
+    int64_t counted = lockout_counted(lockout);
+    return counted < lockout->threshold ? lockout->threshold - counted : 0;
+}
+
 void check_values(struct check *check, const char *key, const struct directory_entry *entry,
     const char *attribute)
 {

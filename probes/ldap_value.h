@@ -41,6 +41,17 @@ enum moment_kind entry_moment(
 enum moment_kind entry_span(
     const struct directory_entry *entry, const char *attribute, int64_t *ret_seconds);
 
+/* What a failed logon more would do. [MS-SAMR] 3.1.1.8.7: each failure starts the window anew, and
+ * only one known to be older than it is forgotten. */
+struct lockout {
+    int64_t threshold; /* 0: failed logons do not lock accounts */
+    int64_t window_s;  /* <= 0: not known, or for ever */
+    int64_t count;     /* badPwdCount */
+    int64_t age_s;     /* of the last failure; < 0: not known */
+};
+int64_t lockout_counted(const struct lockout *lockout); /* failures that still count */
+int64_t lockout_left(const struct lockout *lockout);    /* from now on until it is locked */
+
 /* Every value of the attribute, one more list entry each. */
 void check_values(struct check *check, const char *key, const struct directory_entry *entry,
     const char *attribute);

@@ -25,8 +25,7 @@ void note_mapi_exchange(const struct mapi_exchange *exchange, struct check *chec
 /* ---- PROTOCOL: Connect ---- */
 
 static const struct fact_def connect_facts[] = {
-    {"mapi.user_dn", FACT_TEXT, "the legacy DN we connect as"},
-    {"mapi.user_dn_source", FACT_TEXT, "who named it: autodiscover, ad, or address book"},
+    MAPI_OWNER_FACTS("mapi"),
     {"mapi.mailbox_id", FACT_TEXT,
         "MailboxId of the URL; none: the server was to find the mailbox"},
     {"mapi.ping_code", FACT_INT, "X-ResponseCode of the PING that carried the logon"},
@@ -56,19 +55,18 @@ void judge_mapi_connect(const struct mapihttp_session *connected, struct check *
         check_get_text(check, "exchange.product", "of an unnamed version"));
 }
 
-bool mapi_connect(struct session *session, struct mapi_context *context, const char *legacy_dn,
+bool mapi_connect(struct session *session, struct mapi_context *context, const char *user_dn,
     struct mapihttp_session *ret_connected, struct mapi_exchange *ret_exchange, struct fault *fault)
 {
     const struct emsmdb_connect connect = {
-        .user_dn = legacy_dn, .code_page = NSPI_CODE_PAGE_WESTERN, .lcid = NSPI_LOCALE_DEFAULT};
+        .user_dn = user_dn, .code_page = NSPI_CODE_PAGE_WESTERN, .lcid = NSPI_LOCALE_DEFAULT};
     uint8_t bytes[BODY_MAX];
     struct writer body = writer_of(bytes, sizeof bytes);
     *ret_exchange = (struct mapi_exchange){.request_id = NULL};
     if (!mapihttp_connect_write(&body, &connect))
         return fault_set(fault, CAUSE_TOO_LARGE, ORIGIN_EXREACH, 0,
-            "the legacy DN that was named has %zu bytes, more than Connect takes",
-            strlen(legacy_dn));
-    session_trace(session, '>', "Connect as %s", legacy_dn);
+            "the legacy DN that was named has %zu bytes, more than Connect takes", strlen(user_dn));
+    session_trace(session, '>', "Connect as %s", user_dn);
     return mapi_exchange(session, context, "Connect", &body, ret_exchange, fault) &&
            mapihttp_connect_read(ret_exchange->answer.frame.body,
                ret_exchange->answer.frame.body_length, &session->arena, ret_connected, fault);
@@ -102,11 +100,11 @@ static bool learn_mailbox(struct session *session, struct check *check)
     struct fault fault;
     bool known = mapi_learn_owner(session, mapi_read_book, &owner, &fault);
     mapi->legacy_dn = owner.legacy_dn;
+    mapi->user_dn = owner.user_dn;
     mapi->mailbox_id = owner.mailbox_id != NULL
                            ? owner.mailbox_id
                            : mapi_mailbox_id(&session->arena, session->endpoint.path);
-    check_text(check, "mapi.user_dn", owner.legacy_dn);
-    check_text(check, "mapi.user_dn_source", owner.source);
+    note_mapi_owner(&owner, "mapi", check);
     check_text(check, "mapi.mailbox_id", mapi->mailbox_id);
     if (!known)
         check_fail(check, &fault);
@@ -124,7 +122,7 @@ static void connect_run(struct session *session, struct check *check)
         return;
     mapi->store.target =
         mapi_target(&session->arena, session->endpoint.path, "emsmdb", mapi->mailbox_id);
-    bool ok = mapi_connect(session, &mapi->store, mapi->legacy_dn, &connected, &exchange, &fault);
+    bool ok = mapi_connect(session, &mapi->store, mapi->user_dn, &connected, &exchange, &fault);
     note_mapi_exchange(&exchange, check);
     if (ok)
         judge_mapi_connect(&connected, check);

@@ -37,6 +37,9 @@ struct store_way {
         struct fault *fault);
     /* A call ('>') or its answer ('<') in words. NULL: nobody listens. */
     void (*trace)(void *context, char direction, const char *line);
+    /* RopLogon is answered, or will not be: ecWrongServer, or not. NULL: nobody asks. */
+    void (*logged_on)(void *watcher, bool wrong_server);
+    void *watcher;
 };
 
 enum store_place {
@@ -56,6 +59,7 @@ struct store_folder {
 };
 
 struct store_seen {
+    bool unasked;           /* mapi_log_on(): the run has had enough of wrong servers */
     struct rop_logon logon; /* its result: the first thing to look at */
     struct store_folder folders[STORE_PLACES];
     uint32_t hierarchy_code; /* public folders: of their hierarchy table */
@@ -119,7 +123,7 @@ struct book_entry {
     const char *legacy_dn, *display_name, *smtp_address, *account, *home; /* or NULL */
 };
 
-enum { BOOK_NAMES_MAX = 1 + SETTINGS_WORDS };
+enum { BOOK_NAMES_MAX = 2 + SETTINGS_WORDS };
 
 struct book_seen {
     const char *step;   /* the call that failed, or NULL */
@@ -154,18 +158,37 @@ void judge_book(const struct book_seen *seen, const char *address, struct check 
 
 /* ---- what the rows of both transports share (mapi_row.c) ---- */
 
-/* ecWrongServer has come: true: it may be followed; false: there were enough in this run, of all
- * rows. */
-bool mapi_take_wrong_server(struct session *session);
-/* false: one more might be too many; settled as SKIPPED. */
-bool mapi_may_ask(struct session *session, struct check *check);
+/* store_read() within the run's limit of wrong servers; ret_seen->unasked: not asked. follows: a
+ * redirection. After one that ends in ecWrongServer, mapi_followed() says that the row has followed
+ * it, or will not: others wait to see. */
+bool mapi_log_on(struct session *session, const struct store_way *way, bool follows,
+    enum rop_logon_kind kind, const char *legacy_dn, struct store_seen *ret_seen,
+    struct fault *fault);
+void mapi_followed(struct session *session);
+/* SKIPPED where another row has opened the store, or it is an extra; else FAIL with ecWrongServer,
+ * which is all that the run was told. family: "mapi" or "rpc". */
+void mapi_settle_unasked(struct session *session, const char *family, struct check *check);
+/* This row has opened the store that the check is about. */
+void mapi_note_opened(struct session *session, const struct check *check);
 
-/* Who the mailbox is: as Autodiscover or the directory told another row, else by the address book
- * of this one, which the reader reads. */
+/* Who the mailbox is, and who the account is that opens it: as Autodiscover or the directory told
+ * another row, else by the address book of this one, which the reader reads. A session is the
+ * account's ([MS-OXCRPC] 3.1.4.1, szUserDN): a mailbox that is not its own is opened in it as any
+ * further one. */
 struct mapi_owner {
-    const char *legacy_dn, *mailbox_id; /* the latter may be NULL */
-    const char *source;                 /* "autodiscover", "ad", "address book" */
+    const char *legacy_dn, *mailbox_id; /* of the mailbox; the latter may be NULL */
+    const char *user_dn;                /* of the account: the same where the mailbox is its own */
+    const char *source;                 /* who named the account's: "autodiscover", "ad", … */
 };
+#define MAPI_OWNER_FACTS(family)                                                                  \
+    {family ".user_dn", FACT_TEXT, "the account's legacy DN, as which we connect"},               \
+        {family ".user_dn_source", FACT_TEXT, "who named it: autodiscover, ad, or address book"}, \
+    {                                                                                             \
+        family ".mailbox_dn", FACT_TEXT, "legacy DN of the mailbox, where that is another's"      \
+    }
+void note_mapi_owner(const struct mapi_owner *owner, const char *family, struct check *check);
+/* By whom a mailbox is opened. Pure. */
+enum rop_logon_kind mapi_logon_kind(const char *user_dn, const char *legacy_dn);
 typedef const struct book_seen *mapi_book_reader(struct session *session);
 bool mapi_learn_owner(struct session *session, mapi_book_reader *read_book,
     struct mapi_owner *ret_owner, struct fault *fault);

@@ -74,7 +74,8 @@ struct mapi_session {
     struct mapi_context store;
     bool connected;
     bool broken; /* a call found no answer: what is left of the session is of no use */
-    const char *legacy_dn, *mailbox_id; /* of the account's mailbox, or NULL */
+    const char *legacy_dn, *mailbox_id; /* of the mailbox, or NULL */
+    const char *user_dn;                /* of the account, or NULL */
     struct book_seen *book;             /* once read */
     struct mapi_exchange book_exchange; /* its last call */
 };

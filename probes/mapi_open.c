@@ -66,14 +66,14 @@ static bool read_elsewhere(struct session *session, const char *server, const st
     session_trace(session, '*', "redirected to %s", server);
     mapi_context_open(
         session, mapi_target(&session->arena, session->endpoint.path, "emsmdb", server), &context);
-    if (!mapi_connect(session, &context, mapi->legacy_dn, &connected, ret_exchange, fault))
+    if (!mapi_connect(session, &context, mapi->user_dn, &connected, ret_exchange, fault))
         return false;
     uint32_t code = connected.result.status != 0 ? connected.result.status : connected.result.error;
     if (code != EC_NONE)
         return mapi_code_fault(fault, code, "Connect at the other server");
     struct store_call call = {.session = session, .context = &context, .exchange = *ret_exchange};
-    const struct store_way way = {&call, execute, trace_store};
-    bool ok = store_read(&way, wanted->kind, wanted->legacy_dn, &session->arena, ret_seen, fault);
+    const struct store_way way = {.context = &call, .execute = execute, .trace = trace_store};
+    bool ok = mapi_log_on(session, &way, true, wanted->kind, wanted->legacy_dn, ret_seen, fault);
     *ret_exchange = call.exchange;
     mapi_disconnect(session, &context);
     return ok;
@@ -114,20 +114,19 @@ static bool read_store(struct session *session, const struct wanted *wanted, str
     struct store_seen *ret_seen)
 {
     struct store_call call = {.session = session, .context = &session->mapi->store};
-    const struct store_way way = {&call, execute, trace_store};
+    const struct store_way way = {.context = &call, .execute = execute, .trace = trace_store};
     struct fault fault;
-    bool ok = store_read(&way, wanted->kind, wanted->legacy_dn, &session->arena, ret_seen, &fault);
+    bool ok = mapi_log_on(session, &way, false, wanted->kind, wanted->legacy_dn, ret_seen, &fault);
     struct mapi_exchange exchange = call.exchange;
-    if (ok && is_wrong_server(ret_seen) && mapi_take_wrong_server(session)) {
+    if (ok && is_wrong_server(ret_seen)) {
         const char *server = follow(session, &ret_seen->logon);
         check_text(check, "mapi.redirect", store_redirect(&session->arena, &ret_seen->logon));
         check_bool(check, "mapi.redirect_followed", server != NULL);
         if (server != NULL) {
             http_response_done(&exchange.response);
             ok = read_elsewhere(session, server, wanted, ret_seen, &exchange, &fault);
-            if (ok && is_wrong_server(ret_seen))
-                mapi_take_wrong_server(session);
         }
+        mapi_followed(session);
     }
     note_mapi_exchange(&exchange, check);
     http_response_done(&exchange.response);
@@ -137,7 +136,12 @@ static bool read_store(struct session *session, const struct wanted *wanted, str
         session->mapi->broken = true;
         check_fail(check, &fault);
     }
-    return ok;
+    bool unasked = ok && ret_seen->unasked;
+    if (unasked)
+        mapi_settle_unasked(session, "mapi", check);
+    else if (ok && ret_seen->logon.result == EC_NONE)
+        mapi_note_opened(session, check);
+    return ok && !unasked;
 }
 
 static const struct fact_def mailbox_facts[] = {STORE_FACTS("mapi"), MAPI_HTTP_FACTS, FACT_END};
@@ -148,7 +152,8 @@ static void mailbox_run(struct session *session, struct check *check)
     struct store_seen seen;
     if (!mapi_is_connected(session, check))
         return;
-    const struct wanted wanted = {ROP_LOGON_OWN, session->mapi->legacy_dn};
+    const struct mapi_session *mapi = session->mapi;
+    const struct wanted wanted = {mapi_logon_kind(mapi->user_dn, mapi->legacy_dn), mapi->legacy_dn};
     if (read_store(session, &wanted, check, &seen))
         judge_store(&seen, "mapi", check);
 }
@@ -165,7 +170,7 @@ const struct probe probe_mapi_mailbox = {
 static void other_run(struct session *session, struct check *check)
 {
     struct store_seen seen;
-    if (!mapi_is_connected(session, check) || !mapi_may_ask(session, check))
+    if (!mapi_is_connected(session, check))
         return;
     const char *legacy_dn = mapi_other_dn(session, mapi_read_book(session), "mapi.book", check);
     const struct wanted wanted = {ROP_LOGON_OTHER, legacy_dn};
@@ -188,7 +193,7 @@ static void public_run(struct session *session, struct check *check)
 {
     struct store_seen seen;
     const struct wanted wanted = {ROP_LOGON_PUBLIC, NULL};
-    if (!mapi_is_connected(session, check) || !mapi_may_ask(session, check))
+    if (!mapi_is_connected(session, check))
         return;
     if (read_store(session, &wanted, check, &seen))
         judge_public(&seen, "mapi", check);

@@ -285,7 +285,10 @@ bool store_read(const struct store_way *way, enum rop_logon_kind kind, const cha
     round->arena = arena;
     for (int i = 0; i < STORE_PLACES; i++)
         seen.folders[i].total = seen.folders[i].unread = -1;
-    if (!log_on(round, kind, legacy_dn, &seen.logon, &handle, fault))
+    bool answered = log_on(round, kind, legacy_dn, &seen.logon, &handle, fault);
+    if (way->logged_on != NULL)
+        way->logged_on(way->watcher, answered && seen.logon.result == EC_WRONG_SERVER);
+    if (!answered)
         return false;
     bool refused = seen.logon.result != EC_NONE;
     bool is_public = kind == ROP_LOGON_PUBLIC;

@@ -260,13 +260,15 @@ void judge_offer(const struct endpoint *endpoint, const struct http_response *re
 }
 
 /* A guessed host, or the web server of the domain itself, is Exchange only if it shows it: neither
- * gets credentials otherwise. */
-static bool must_show_exchange(const struct session *session)
+ * gets credentials otherwise; but where the user or meanwhile another source names it, it does. */
+static bool must_show_exchange(struct session *session)
 {
     const struct endpoint *endpoint = &session->endpoint;
-    return endpoint->sources == 1u << SOURCE_GUESS ||
-           (endpoint->service == SERVICE_AUTODISCOVER && endpoint->candidate &&
-               strcmp(endpoint->host, session->settings->mail_domain) == 0);
+    if (settings_names_host(session->settings, endpoint->host))
+        return false;
+    if (endpoint->service == SERVICE_AUTODISCOVER)
+        return endpoint->candidate && strcmp(endpoint->host, session->settings->mail_domain) == 0;
+    return endpoint_is_guess(endpoint) && !run_named(session);
 }
 
 static bool offers(const struct session *session, const char *scheme)
@@ -283,11 +285,15 @@ void fail_no_scheme(struct session *session, struct check *check)
         length += (size_t)snprintf(offered + length, sizeof offered - length, "%s%.20s",
             i > 0 ? ", " : "", session->challenges[i].scheme);
     const struct settings *settings = session->settings;
-    const char *why = "";
-    if (offers(session, "Basic") && !settings->allow_basic)
-        why = " (Basic is used only with --allow-basic)";
-    else if (offers(session, "Negotiate") && (settings->auth & AUTH_KERBEROS) != 0)
+    const char *why = "", *trouble = NULL;
+    if (offers(session, "Negotiate") && (settings->auth & AUTH_KERBEROS) != 0) {
         why = " (and there is no Kerberos ticket for Negotiate)";
+        trouble = run_ticket_trouble(session);
+        if (trouble != NULL)
+            why = arena_printf(&session->arena, " (no Kerberos ticket: %s)", trouble);
+    }
+    if (offers(session, "Basic") && !settings->allow_basic && settings->secret != NULL)
+        why = " (Basic is used only with --allow-basic)";
     fault_set(&fault, CAUSE_NO_SCHEME, ORIGIN_HTTP, 401,
         "no authentication scheme in common: the server offers %s%s", offered, why);
     check_fail(check, &fault);
@@ -377,9 +383,11 @@ static void offer_run(struct session *session, struct check *check)
     value = http_header(&response, "Date");
     if (session->exchange_seen && value != NULL && http_date_parse(value, &server))
         check_int(check, "clock.skew_s", server - clock_wall_us() / 1000000);
-    if (check->outcome == OUTCOME_PASS && must_show_exchange(session) && !session->exchange_seen) {
+    if (check->outcome == OUTCOME_PASS && !session->exchange_seen && must_show_exchange(session)) {
         check_settle(check, OUTCOME_SKIPPED,
-            "a web server answers, but nothing shows that it is Exchange: it gets no credentials");
+            "a web server answers, but nothing shows that it is Exchange: it gets no credentials "
+            "without --allow-host %s",
+            session->endpoint.host);
         check_halt(check);
     }
     if (check->outcome == OUTCOME_PASS && offers(session, "Negotiate"))

@@ -133,11 +133,6 @@ static struct name *name_of(struct plan *plan, const char *host)
     return name;
 }
 
-static bool is_guess(const struct endpoint *endpoint)
-{
-    return endpoint->sources == 1u << SOURCE_GUESS;
-}
-
 /* A row for every address of the endpoint's host, as soon as each is known. */
 static void want(struct plan *plan, const struct endpoint *endpoint)
 {
@@ -156,7 +151,7 @@ static void want(struct plan *plan, const struct endpoint *endpoint)
     struct name *name = name_of(plan, endpoint->host);
     for (struct found *found = name->found; found != NULL; found = found->next)
         row_at(plan, endpoint, &found->address, found->answer);
-    if (name->pending == 0 && name->found == NULL && !is_guess(endpoint))
+    if (name->pending == 0 && name->found == NULL && !endpoint_is_guess(endpoint))
         row_add(plan, endpoint, NULL, name->failure);
     struct want *entry = arena_alloc(&plan->arena, sizeof *entry);
     entry->endpoint = *endpoint;
@@ -300,7 +295,7 @@ static void addresses_answered(
     if (name->pending > 0 || name->found != NULL)
         return;
     for (struct want *entry = name->wants; entry != NULL; entry = entry->next) {
-        if (!is_guess(&entry->endpoint))
+        if (!endpoint_is_guess(&entry->endpoint))
             row_add(plan, &entry->endpoint, NULL, name->failure);
     }
 }

@@ -50,6 +50,7 @@ struct job {
     int64_t at_since_us;
     bool past_auth;  /* it will not become the prover any more */
     bool past_guard; /* it will not read the lock-out state any more (ldap.guard) */
+    bool waits;      /* for what another row tells (run_mailbox()): it takes no place meanwhile */
 };
 
 struct want {
@@ -84,6 +85,7 @@ struct plan {
     size_t domain_count;
     const char *realm; /* that a controller named for itself, or NULL */
     bool guarded;      /* the guard needs the directory's rows, whatever --only and --skip say */
+    bool ticketed;     /* the tickets need those of the KDCs, likewise */
     struct deadline guard_until; /* until then nobody proves before the guard has spoken */
     bool krb_ready;
     struct endpoint kdc; /* whose TGT we have */
@@ -119,6 +121,8 @@ bool plan_hopes_locked(const struct plan *plan, const struct endpoint *endpoint)
 bool plan_srv_done_locked(const struct plan *plan, enum service service);
 /* A row of the service waits for the first address of its name. */
 bool plan_waits_for_names_locked(const struct plan *plan, enum service service);
+/* A row that may tell who the mailbox is: Autodiscover, or else the directory. */
+bool plan_is_teller(const struct job *job);
 /* All jobs are done. */
 bool plan_finished_locked(const struct plan *plan);
 void plan_count_locked(const struct plan *plan, size_t *ret_done, size_t *ret_total);
@@ -145,7 +149,10 @@ bool plan_guards_locked(const struct plan *plan);
 int plan_guard_rows_locked(const struct plan *plan);
 /* The row will not read it any more; whole: nor will those of the same host and address. */
 void plan_past_guard_locked(struct plan *plan, const char *chain_id, bool whole);
-/* Asked for with --only and --skip, or by the guard. */
+/* Why there is no ticket-granting ticket: what the first KDC's row that ended says. NULL: there is
+ * one, or nothing is known yet. */
+const char *plan_ticket_trouble_locked(const struct plan *plan, struct arena *arena);
+/* Asked for with --only and --skip, by the guard, or for tickets. */
 bool plan_wants_service_locked(const struct plan *plan, enum service service);
 /* The DNS domain has LDAP rows of its own, as far as is known: what is in it is read there. */
 bool plan_serves_domain_locked(const struct plan *plan, const char *domain);
@@ -167,7 +174,11 @@ void plan_note_vantage(struct plan *plan);
 /* The account is guarded wherever its password may be sent, unless --skip names the guard itself.
  */
 bool plan_wants_guard(const struct settings *settings);
-/* By --only and --skip; a row that only the guard needs is asked for nothing else … */
+/* Nothing but tickets can log on (-k, or --auth kerberos), and a service that takes them is asked
+ * for; unless --skip names the probe itself. */
+bool plan_wants_tickets(const struct settings *settings);
+/* By --only and --skip; a row that only the guard or the tickets need is asked for nothing else …
+ */
 bool plan_wants_probe(
     const struct plan *plan, const struct endpoint *endpoint, const struct probe *probe);
 /* RPC over HTTP asks for a store by a name that only Autodiscover knows: its rows come with those

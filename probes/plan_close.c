@@ -61,6 +61,34 @@ static bool is_for_guard(const struct plan *plan, const struct endpoint *endpoin
            !settings_wants_service(plan->settings, endpoint->service);
 }
 
+/* ---- the KDCs' rows, where --only or --skip leaves Kerberos out ---- */
+
+#define TGT_PROBE "kerberos.as"
+
+bool plan_wants_tickets(const struct settings *settings)
+{
+    static const enum service takers[] = {
+        SERVICE_LDAP, SERVICE_GC, SERVICE_AUTODISCOVER, SERVICE_EWS, SERVICE_MAPI, SERVICE_RPC};
+    bool password =
+        settings->secret != NULL && (settings->auth & (AUTH_NTLM | AUTH_NEGOTIATE)) != 0;
+    bool taken = false;
+    for (size_t i = 0; i < sizeof takers / sizeof takers[0]; i++)
+        taken = taken || settings_wants_service(settings, takers[i]);
+    for (size_t i = 0; i < settings->skip.count; i++) {
+        if (strcmp(settings->skip.list[i], TGT_PROBE) == 0)
+            return false;
+    }
+    return taken && !password && !settings->anonymous && (settings->auth & AUTH_KERBEROS) != 0 &&
+           (settings->secret != NULL || settings->kerberos_cache) &&
+           settings_wants_probe(settings, "", LAYER_AUTH);
+}
+
+static bool is_for_tickets(const struct plan *plan, const struct endpoint *endpoint)
+{
+    return endpoint->service == SERVICE_KERBEROS &&
+           !settings_wants_service(plan->settings, endpoint->service);
+}
+
 /* ---- Autodiscover's rows, where --only leaves them out ---- */
 
 bool plan_asks_for_names(const struct plan *plan, enum service service)
@@ -84,6 +112,8 @@ bool plan_wants_probe(
         return true;
     if (is_for_guard(plan, endpoint) && strncmp(probe->id, "ldap.", 5) == 0)
         return false;
+    if (is_for_tickets(plan, endpoint) && strncmp(probe->id, "kerberos", 8) == 0)
+        return plan->ticketed && strcmp(probe->id, TGT_PROBE) == 0;
     if (plan_asks_for_names(plan, endpoint->service) && probe->layer == LAYER_MAILBOX)
         return false;
     return settings_wants_probe(plan->settings, probe->id, probe->layer);
@@ -92,13 +122,16 @@ bool plan_wants_probe(
 void plan_excuse(const struct plan *plan, const struct endpoint *endpoint, struct check *check)
 {
     bool names = plan_asks_for_names(plan, endpoint->service);
-    if ((!names && !is_for_guard(plan, endpoint)) || check->outcome != OUTCOME_FAIL)
+    bool tickets = is_for_tickets(plan, endpoint);
+    if ((!names && !tickets && !is_for_guard(plan, endpoint)) || check->outcome != OUTCOME_FAIL)
         return;
     if (gate_cause_denies(check->fault.cause)) /* that is about the account, whoever asked */
         return;
     check->outcome = OUTCOME_SKIPPED;
     check->summary = arena_printf(&check->arena, "%s (only asked for %s)", check->summary,
-        names ? "the name of the store" : "the lock-out state");
+        names     ? "the name of the store"
+        : tickets ? "tickets"
+                  : "the lock-out state");
 }
 
 /* ---- layers ---- */

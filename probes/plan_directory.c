@@ -89,7 +89,8 @@ void plan_start_directory_locked(struct plan *plan)
                 plan, records[r].prefix, plan->domains[d], records[r].service, false);
             if (job != NULL && plan->domain_count > 1)
                 job->absence = d == 0 ? ABSENCE_EXCUSED : ABSENCE_QUIET;
-            if (job != NULL && !settings_wants_service(settings, records[r].service))
+            if (job != NULL && records[r].service == SERVICE_LDAP &&
+                !settings_wants_service(settings, SERVICE_LDAP))
                 job->absence = ABSENCE_QUIET; /* the guard's question alone */
         }
     }
@@ -161,6 +162,36 @@ const char *plan_foreign_kdc_locked(const struct plan *plan, const char *host, c
     return foreign;
 }
 
+static const char *why_halted(const struct chain *chain, struct arena *arena)
+{
+    const struct check *halt = chain_blocker(chain, LAYER_PROTOCOL);
+    const char *host = chain->endpoint.host;
+    if (halt == NULL)
+        return NULL;
+    const char *words = halt->fault.cause != CAUSE_NONE ? halt->fault.text : halt->summary;
+    if (text_starts_nocase(words, host))
+        return arena_printf(arena, "%.100s", words);
+    return arena_printf(arena, "%.60s: %.100s", host, words);
+}
+
+const char *plan_ticket_trouble_locked(const struct plan *plan, struct arena *arena)
+{
+    bool any = false;
+    if (plan->krb_ready)
+        return NULL;
+    for (const struct job *job = plan->jobs; job != NULL; job = job->next) {
+        if (job->kind != JOB_CHAIN || job->chain->endpoint.service != SERVICE_KERBEROS)
+            continue;
+        const char *why = why_halted(job->chain, arena);
+        any = true;
+        if (why != NULL)
+            return why;
+    }
+    bool to_come = any || !plan_srv_done_locked(plan, SERVICE_KERBEROS) ||
+                   plan_waits_for_names_locked(plan, SERVICE_KERBEROS);
+    return to_come ? NULL : "no KDC is known";
+}
+
 /* ---- the guard ---- */
 
 bool plan_guards_locked(const struct plan *plan)
@@ -205,7 +236,8 @@ void plan_past_guard_locked(struct plan *plan, const char *chain_id, bool whole)
 
 bool plan_wants_service_locked(const struct plan *plan, enum service service)
 {
-    return (plan->guarded && service == SERVICE_LDAP) || plan_asks_for_names(plan, service) ||
+    return (plan->guarded && service == SERVICE_LDAP) ||
+           (plan->ticketed && service == SERVICE_KERBEROS) || plan_asks_for_names(plan, service) ||
            settings_wants_service(plan->settings, service);
 }
 
@@ -244,7 +276,8 @@ void plan_learn_site_locked(
     snprintf(prefix, sizeof prefix, "_gc._tcp.%s._sites", site);
     plan_ask_srv_locked(plan, prefix, forest, SERVICE_GC, true);
     snprintf(prefix, sizeof prefix, "_kerberos._tcp.%s._sites", site);
-    plan_ask_srv_locked(plan, prefix, domain, SERVICE_KERBEROS, true);
+    if (settings_wants_service(plan->settings, SERVICE_KERBEROS))
+        plan_ask_srv_locked(plan, prefix, domain, SERVICE_KERBEROS, true);
 }
 
 void plan_discover_controller_locked(struct plan *plan, const char *host, bool gc)
@@ -254,7 +287,9 @@ void plan_discover_controller_locked(struct plan *plan, const char *host, bool g
     if (!dns_normalize(host, name, NULL))
         return;
     for (size_t i = 0; i < sizeof services / sizeof services[0]; i++) {
-        if (services[i] != SERVICE_GC || gc)
+        bool more = services[i] == SERVICE_KERBEROS && /* than the tickets need */
+                    !settings_wants_service(plan->settings, services[i]);
+        if (!more && (services[i] != SERVICE_GC || gc))
             plan_want_controller_locked(plan, services[i], name, 0, SOURCE_AD, false);
     }
 }

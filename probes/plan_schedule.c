@@ -14,12 +14,30 @@ static bool is_kdc(const struct job *job)
            job->chain->endpoint.subject == NULL;
 }
 
-static size_t running_at(const struct plan *plan, const char *address)
+bool plan_is_teller(const struct job *job)
+{
+    enum service service =
+        job->kind == JOB_CHAIN ? job->chain->endpoint.service : job->want.service;
+    if (job->kind == JOB_QUESTION && job->purpose == FOR_ADDRESS)
+        return true; /* for whichever row */
+    return service == SERVICE_AUTODISCOVER || service == SERVICE_LDAP || service == SERVICE_GC;
+}
+
+/* Rows that wait for what another tells are started behind it. */
+static bool is_listener(const struct job *job)
+{
+    return job->kind == JOB_CHAIN && (job->chain->endpoint.service == SERVICE_MAPI ||
+                                         job->chain->endpoint.service == SERVICE_RPC);
+}
+
+/* Rows that wait for a teller hold no place against it. */
+static size_t running_at(const struct plan *plan, const char *address, bool teller)
 {
     size_t count = 0;
     for (const struct job *job = plan->jobs; job != NULL; job = job->next)
         count += job->kind == JOB_CHAIN && job->state == JOB_RUNNING && !is_kdc(job) &&
-                 job->endpoint.address != NULL && strcmp(job->endpoint.address, address) == 0;
+                 !(teller && job->waits) && job->endpoint.address != NULL &&
+                 strcmp(job->endpoint.address, address) == 0;
     return count;
 }
 
@@ -44,7 +62,7 @@ static bool may_start(const struct plan *plan, const struct job *job)
 {
     const char *address = job->kind == JOB_CHAIN ? job->endpoint.address : NULL;
     bool polite = address == NULL || is_kdc(job) ||
-                  running_at(plan, address) < (size_t)plan->settings->per_host;
+                  running_at(plan, address, plan_is_teller(job)) < (size_t)plan->settings->per_host;
     if (!deadline_passed(plan->guard_until) && plan_guards_locked(plan))
         return is_guard(job) || (polite && leaves_room(plan, job));
     return polite;
@@ -58,7 +76,9 @@ struct job *plan_next_locked(struct plan *plan)
         if (job->state != JOB_QUEUED || !may_start(plan, job))
             continue;
         bool first = next != NULL && next->kind == JOB_CHAIN &&
-                     (guarded ? is_guard(job) && !is_guard(next) : is_kdc(job) && !is_kdc(next));
+                     (guarded ? is_guard(job) && !is_guard(next)
+                              : (is_kdc(job) && !is_kdc(next)) ||
+                                    (plan_is_teller(job) && is_listener(next)));
         if (next == NULL || first)
             next = job;
     }

@@ -29,6 +29,11 @@ bool endpoint_is_clear(const struct endpoint *endpoint)
     return endpoint->port == 80;
 }
 
+bool endpoint_is_guess(const struct endpoint *endpoint)
+{
+    return endpoint->sources == 1u << SOURCE_GUESS;
+}
+
 bool endpoint_is_directory(const struct endpoint *endpoint)
 {
     return endpoint->service == SERVICE_LDAP || endpoint->service == SERVICE_GC;

@@ -30,6 +30,7 @@ bool endpoint_is_http(const struct endpoint *endpoint);      /* any HTTP service
 bool endpoint_is_clear(const struct endpoint *endpoint);     /* plain HTTP: never credentials */
 bool endpoint_is_tls(const struct endpoint *endpoint);       /* TLS from the first byte */
 bool endpoint_is_directory(const struct endpoint *endpoint); /* ldap, gc */
+bool endpoint_is_guess(const struct endpoint *endpoint);     /* nothing but a guess names it */
 
 /* The path a service is asked under by custom: "/EWS/Exchange.asmx"; NULL: none. */
 const char *service_path(enum service service);

@@ -82,6 +82,12 @@ void rpc_session_done(struct rpc_session *rpc)
 
 /* ---- lines ---- */
 
+bool rpc_refuses_logon(const char *scheme, const struct fault *fault)
+{
+    return scheme != NULL && strcmp(scheme, "NTLM") == 0 && fault->origin == ORIGIN_RPC &&
+           fault->cause != CAUSE_ACCESS_DENIED && gate_cause_denies(fault->cause);
+}
+
 static bool open_line(
     struct session *session, struct rpc_line *line, enum rpc_guard guard, struct fault *fault)
 {
@@ -89,6 +95,9 @@ static bool open_line(
     bool ok = rpc_is_tcp(&session->endpoint) ? rpc_tcp_line_open(session, line, guard, fault)
                                              : rpc_http_line_open(session, line, guard, fault);
     line->guard = guard; /* of whichever attempt it is */
+    /* NTLM's last token has no answer: a refusal shows with the first call (rpc_calls.c). */
+    if (line->seen.proved)
+        run_count_logon(session, !ok && rpc_refuses_logon(line->scheme, fault));
     session_trace(session, '*', "%s: %s", rpc_place_str(line->place), ok ? "open" : fault->text);
     return ok;
 }
@@ -193,7 +202,7 @@ bool rpc_security_of(struct session *session, enum rpc_place place, const char *
         *ret_security = security;
         return true;
     }
-    bool kerberos = has_ticket(session, service, host);
+    bool kerberos = !rpc_session_of(session)->ticket_refused && has_ticket(session, service, host);
     if (!kerberos && !may_ntlm(session, fault))
         return false;
     security.type = kerberos ? RPC_AUTH_SPNEGO : RPC_AUTH_NTLM;

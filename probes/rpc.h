@@ -59,15 +59,21 @@ struct rpc_line {
 /* What the probes of an rpc row share; in the session's arena. */
 struct rpc_session {
     const char *server;    /* "GUID@domain" as Autodiscover or AD has it, else a host name */
-    const char *legacy_dn; /* of the account's mailbox, or NULL */
+    bool guessed;          /* nobody told it: the row's own host */
+    const char *legacy_dn; /* of the mailbox, or NULL */
+    const char *user_dn;   /* of the account, or NULL */
     struct rpc_line lines[RPC_PLACES];
     uint16_t tcp_ports[RPC_PLACES]; /* RPC over TCP: as the endpoint mapper said (rpc.mapper) */
     struct rpc_mailbox *store;      /* EcDoConnectEx went well (rpc_calls.h); NULL: not */
+    bool ticket_refused;            /* inside RPC: NTLM from now on */
     bool broken;            /* a call found no answer: what is left of the store is of no use */
     struct book_seen *book; /* once read */
     struct rpc_http *http;  /* the way to the first line (rpc_http.h); NULL: none */
 };
 struct rpc_session *rpc_session_of(struct session *session);
+/* The server says that it refused a logon inside RPC: not a ticket, and not that access is denied,
+ * which may be about the call. Pure. */
+bool rpc_refuses_logon(const char *scheme, const struct fault *fault);
 void rpc_session_done(struct rpc_session *rpc); /* NULL is allowed; closes the lines */
 
 /* Opens the line if it is not open, at that guard: another guard than it has closes it first. The

@@ -3,6 +3,8 @@
 #include <string.h>
 
 #include "net/wire/ecodes.h"
+#include "probes/rpc.h"
+#include "probes/run.h"
 
 enum {
     STUB_MAX = 16384 /* of a request: names, or a batch of ROPs */
@@ -22,6 +24,28 @@ static struct writer stub_of(struct rpc_caller *caller)
     return writer_of(arena_alloc(&caller->session->arena, STUB_MAX), STUB_MAX);
 }
 
+/* A line to another server has the scheme of the row's own. */
+static const char *scheme_of(const struct rpc_caller *caller)
+{
+    const struct rpc_session *rpc = rpc_session_of(caller->session);
+    for (int i = 0; i < RPC_PLACES; i++) {
+        if (rpc->lines[i].client == caller->client)
+            return rpc->lines[i].scheme;
+    }
+    return rpc->lines[RPC_STORE].scheme;
+}
+
+/* The first answer after NTLM's last token tells of the logon, once. */
+static void tell_refusal(struct rpc_caller *caller, const struct fault *fault)
+{
+    const struct rpc_seen *seen = rpc_client_seen(caller->client);
+    if (caller->refused || !seen->proved || seen->calls > 0 ||
+        !rpc_refuses_logon(scheme_of(caller), fault))
+        return;
+    caller->refused = true;
+    run_count_refusal(caller->session);
+}
+
 /* One call; faults name it, behind who speaks. */
 static bool carry(struct rpc_caller *caller, const char *name, uint16_t opnum,
     const struct writer *stub, struct rpc_stub *ret_answer, struct fault *fault)
@@ -33,6 +57,7 @@ static bool carry(struct rpc_caller *caller, const char *name, uint16_t opnum,
         return true;
     fault_set(fault, why.cause, why.origin, why.code, "%s: %.160s", name, why.text);
     session_trace(caller->session, '<', "%s: %s", name, why.text);
+    tell_refusal(caller, &why);
     return false;
 }
 

@@ -1,7 +1,7 @@
 /*
  * The MAPI interfaces over an association of net/rpc.h: what mapi_http.c is to MAPI over HTTP.
- * Knows no channels, no sockets, no gate. [MS-OXNSPI] 3.1.4.1, [MS-OXABREF] 3.1.4, [MS-OXCRPC]
- * 3.1.4.
+ * Knows no channels, no sockets, no gate; counts a logon that the first answer refuses.
+ * [MS-OXNSPI] 3.1.4.1, [MS-OXABREF] 3.1.4, [MS-OXCRPC] 3.1.4.
  */
 #ifndef PROBES_RPC_CALLS_H
 #define PROBES_RPC_CALLS_H
@@ -16,6 +16,7 @@ struct rpc_caller {
     struct rpc_client *client;
     struct session *session; /* deadline, arena, trace */
     const char *call;        /* the last one under way: "EcDoConnectEx" */
+    bool refused;            /* its first answer said so of the logon, which was counted */
 };
 
 /* ---- the address book: a book_way whose context is a struct rpc_nspi ---- */

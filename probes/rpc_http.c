@@ -84,6 +84,7 @@ static void learn_server(struct session *session)
     if (told != NULL && !fits)
         session_trace(session, '*', "no name for an URL, so not asked for: %.100s", told);
     rpc->server = fits ? told : session->endpoint.host;
+    rpc->guessed = !fits;
     session_trace(session, '*', "RPC server: %s", rpc->server);
 }
 

@@ -37,6 +37,7 @@ bool rpc_server_is_plain(const char *server);
 struct mapper_seen {
     struct epm_answer answers[RPC_PLACES];
 };
+bool rpc_refuses_ticket(const struct fault *fault);
 void judge_rpc_mapper(const struct mapper_seen *seen, struct check *check);
 
 #endif

@@ -54,8 +54,7 @@ void rpc_row_called(struct rpc_line *line, bool ok)
 /* ---- PROTOCOL: EcDoConnectEx ---- */
 
 static const struct fact_def connect_facts[] = {
-    {"rpc.user_dn", FACT_TEXT, "the legacy DN we connect as"},
-    {"rpc.user_dn_source", FACT_TEXT, "who named it: autodiscover, ad, or address book"},
+    MAPI_OWNER_FACTS("rpc"),
     {"rpc.display_name", FACT_TEXT, "display name the store greets us with"},
     {"rpc.dn_prefix", FACT_TEXT, "DnPrefix of the session"},
     {"rpc.store_build", FACT_TEXT, "version of the store, and the product it belongs to"},
@@ -107,11 +106,17 @@ static bool learn_mailbox(struct session *session, struct check *check)
     struct fault fault;
     bool known = mapi_learn_owner(session, rpc_read_book, &owner, &fault);
     rpc_session_of(session)->legacy_dn = owner.legacy_dn;
-    check_text(check, "rpc.user_dn", owner.legacy_dn);
-    check_text(check, "rpc.user_dn_source", owner.source);
+    rpc_session_of(session)->user_dn = owner.user_dn;
+    note_mapi_owner(&owner, "rpc", check);
     if (!known)
         check_fail(check, &fault);
     return known;
+}
+
+/* 404 behind a logon that went well. */
+static bool is_unknown_server(const struct rpch_seen *seen)
+{
+    return seen->answers[RPCH_OUT].status == 404 || seen->answers[RPCH_IN].status == 404;
 }
 
 static void connect_run(struct session *session, struct check *check)
@@ -122,14 +127,20 @@ static void connect_run(struct session *session, struct check *check)
     struct fault fault;
     if (!rpc_row_line(session, RPC_STORE, &line, &fault)) {
         note_rpc_line(line, rpc, check);
-        check_fail(check, &fault);
+        if (rpc->guessed && is_unknown_server(&line->channels))
+            check_settle(check, OUTCOME_SKIPPED,
+                "the name of the RPC server is not known: neither Autodiscover nor the directory "
+                "told it, and the proxy does not know %.100s",
+                rpc->server);
+        else
+            check_fail(check, &fault);
         return;
     }
     if (!learn_mailbox(session, check)) {
         note_rpc_line(line, rpc, check);
         return;
     }
-    bool ok = connect_store(session, line, rpc->legacy_dn, mailbox, &fault);
+    bool ok = connect_store(session, line, rpc->user_dn, mailbox, &fault);
     note_rpc_line(line, rpc, check);
     check_text(check, "rpc.bare", line->bare);
     if (ok)
@@ -210,13 +221,13 @@ static bool read_elsewhere(struct session *session, const char *server, const st
         return false;
     }
     *ret_fault = (struct fault){.cause = CAUSE_NONE};
-    bool ok = connect_line(session, &line, rpc->legacy_dn, &mailbox, ret_fault);
+    bool ok = connect_line(session, &line, rpc->user_dn, &mailbox, ret_fault);
     if (ok && mailbox.connected.result != EC_NONE)
         ok = mapi_code_fault(
             ret_fault, mailbox.connected.result, "EcDoConnectEx at the other server");
     if (ok) {
         const struct store_way way = rpc_store_way(&mailbox);
-        store_read(&way, wanted->kind, wanted->legacy_dn, &session->arena, ret_seen, ret_fault);
+        mapi_log_on(session, &way, true, wanted->kind, wanted->legacy_dn, ret_seen, ret_fault);
         if (!mailbox.rundown && rpc_usable(line.client))
             rpc_store_disconnect(&mailbox, &fault);
     }
@@ -229,7 +240,7 @@ static bool read_own_server(struct session *session, const struct wanted *wanted
 {
     struct rpc_session *rpc = rpc_session_of(session);
     const struct store_way way = rpc_store_way(rpc->store);
-    bool ok = store_read(&way, wanted->kind, wanted->legacy_dn, &session->arena, ret_seen, fault);
+    bool ok = mapi_log_on(session, &way, false, wanted->kind, wanted->legacy_dn, ret_seen, fault);
     rpc_row_called(&rpc->lines[RPC_STORE], ok);
     /* A refusal of the store itself ends nothing. */
     bool refused = !ok && fault->origin == ORIGIN_MAPI && rpc_usable(rpc->store->caller.client);
@@ -265,8 +276,6 @@ static bool follow(struct session *session, const struct wanted *wanted, struct 
         *fault = why;
         return false;
     }
-    if (asked && is_wrong_server(seen))
-        mapi_take_wrong_server(session);
     return true;
 }
 
@@ -277,13 +286,20 @@ static bool read_store(struct session *session, const struct wanted *wanted, str
     struct fault fault = {.cause = CAUSE_NONE};
     bool ok = read_own_server(session, wanted, ret_seen, &fault);
     note_store_calls(rpc, ok, check);
-    if (ok && is_wrong_server(ret_seen) && mapi_take_wrong_server(session))
+    if (ok && is_wrong_server(ret_seen)) {
         ok = follow(session, wanted, check, ret_seen, &fault);
+        mapi_followed(session);
+    }
     if (!ok && fault.origin == ORIGIN_MAPI && fault.code != EC_NONE)
         note_mapi_error(check, "rpc", (uint32_t)fault.code);
     if (!ok)
         check_fail(check, &fault);
-    return ok;
+    bool unasked = ok && ret_seen->unasked;
+    if (unasked)
+        mapi_settle_unasked(session, "rpc", check);
+    else if (ok && ret_seen->logon.result == EC_NONE)
+        mapi_note_opened(session, check);
+    return ok && !unasked;
 }
 
 static void mailbox_run(struct session *session, struct check *check)
@@ -291,7 +307,8 @@ static void mailbox_run(struct session *session, struct check *check)
     struct store_seen seen;
     if (!is_connected(session, check))
         return;
-    const struct wanted wanted = {ROP_LOGON_OWN, rpc_session_of(session)->legacy_dn};
+    const struct rpc_session *rpc = rpc_session_of(session);
+    const struct wanted wanted = {mapi_logon_kind(rpc->user_dn, rpc->legacy_dn), rpc->legacy_dn};
     if (read_store(session, &wanted, check, &seen))
         judge_store(&seen, "rpc", check);
 }
@@ -308,7 +325,7 @@ const struct probe probe_rpc_mailbox = {
 static void other_run(struct session *session, struct check *check)
 {
     struct store_seen seen;
-    if (!is_connected(session, check) || !mapi_may_ask(session, check))
+    if (!is_connected(session, check))
         return;
     const char *legacy_dn = mapi_other_dn(session, rpc_read_book(session), "rpc.book", check);
     const struct wanted wanted = {ROP_LOGON_OTHER, legacy_dn};
@@ -331,7 +348,7 @@ static void public_run(struct session *session, struct check *check)
 {
     struct store_seen seen;
     const struct wanted wanted = {ROP_LOGON_PUBLIC, NULL};
-    if (!is_connected(session, check) || !mapi_may_ask(session, check))
+    if (!is_connected(session, check))
         return;
     if (read_store(session, &wanted, check, &seen))
         judge_public(&seen, "rpc", check);

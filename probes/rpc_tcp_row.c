@@ -121,38 +121,27 @@ const struct probe probe_rpc_mapper = {
 
 /* ---- lines ---- */
 
-static bool is_named(const struct session *session)
-{
-    const struct settings *settings = session->settings;
-    const char *host = session->endpoint.host;
-    for (size_t i = 0; i < settings->hosts.count; i++) {
-        if (text_equal_nocase(settings->hosts.list[i].host, host))
-            return true;
-    }
-    for (size_t i = 0; i < settings->allow_hosts.count; i++) {
-        if (text_equal_nocase(settings->allow_hosts.list[i], host))
-            return true;
-    }
-    return false;
-}
-
 /* In the clear only Kerberos' mutual authentication proves who the server is: NTLM goes where the
  * user has named the host. */
 static bool may_ntlm(const struct session *session)
 {
     return session->settings->secret != NULL &&
-           (session->settings->auth & (AUTH_NTLM | AUTH_NEGOTIATE)) != 0 && is_named(session);
+           (session->settings->auth & (AUTH_NTLM | AUTH_NEGOTIATE)) != 0 &&
+           settings_names_host(session->settings, session->endpoint.host);
 }
 
-static bool withhold_ntlm(const struct session *session, struct fault *fault)
+static bool withhold_ntlm(struct session *session, struct fault *fault)
 {
-    if (session->settings->secret == NULL || is_named(session))
+    const char *host = session->endpoint.host;
+    const char *trouble = run_ticket_trouble(session);
+    const char *why = trouble != NULL ? arena_printf(&session->arena, " (%.90s)", trouble) : "";
+    if (session->settings->secret == NULL || settings_names_host(session->settings, host))
         return fault_set(fault, CAUSE_CREDENTIAL_UNSAFE, ORIGIN_EXREACH, 0,
-            "no Kerberos ticket, and no password for NTLM that --auth allows");
+            "no Kerberos ticket%s, and no password for NTLM that --auth allows", why);
     return fault_set(fault, CAUSE_CREDENTIAL_UNSAFE, ORIGIN_EXREACH, 0,
-        "no Kerberos ticket, and nothing else proves who answers on a clear port: no NTLM without "
-        "--allow-host %.80s",
-        session->endpoint.host);
+        "no Kerberos ticket%s, and nothing else proves who answers on a clear port: no NTLM "
+        "without --allow-host %.80s",
+        why, host);
 }
 
 /* As faults name who speaks: the well-known ports are those of RPC over HTTP. */
@@ -198,8 +187,6 @@ bool rpc_tcp_line_open(
     options.server = arena_printf(
         &session->arena, "the %s (port %u)", speakers[line->place], (unsigned)line->tcp_port);
     bool ok = open_client(session, sock, &to, &options, line, fault);
-    if (line->seen.proved && line->place != RPC_STORE)
-        run_count_logon(session, false); /* that of the store: rpc.tcp_logon */
     if (!ok)
         return false;
     line->stage = "open";
@@ -212,7 +199,7 @@ static const struct fact_def logon_facts[] = {
     {"auth.scheme", FACT_TEXT, "what logged on, or was refused, inside RPC: Kerberos, NTLM"},
     {"auth.account", FACT_TEXT, "the account name as it was sent"},
     {"auth.prover", FACT_BOOL, "this check was the first to use the password"},
-    {"auth.kerberos", FACT_TEXT, "why Kerberos was not used"},
+    {"auth.kerberos", FACT_TEXT, "why Kerberos was not used, or was refused"},
     {"ntlm.dns_domain", FACT_TEXT, "the server's domain, from its NTLM challenge"},
     {"ntlm.dns_computer", FACT_TEXT, "the server's name, from its NTLM challenge"},
     RPC_LINE_FACTS,
@@ -237,7 +224,6 @@ static bool kerberos_ready(struct session *session, struct check *check)
 static bool bind_store(
     struct session *session, struct check *check, bool *ret_sent, struct fault *fault)
 {
-    struct rpc_session *rpc = rpc_session_of(session);
     struct rpc_line *line = NULL;
     bool ok = rpc_line_open(session, RPC_STORE, RPC_SEALED, &line, fault);
     if (ok) {
@@ -253,37 +239,73 @@ static bool bind_store(
     }
     *ret_sent = line->seen.proved;
     session->scheme = line->scheme;
-    note_rpc_line(line, rpc, check);
     return ok;
 }
 
 /* Windows tells who was refused by NTLM, and who may not log on from the network, that access is
  * denied; EcDummyRpc itself wants no rights. */
-static void tell_refusal(bool proved_elsewhere, struct fault *fault)
+static void tell_refusal(struct session *session, bool proved_elsewhere, struct fault *fault)
 {
-    if (fault->origin == ORIGIN_RPC && fault->cause == CAUSE_ACCESS_DENIED)
-        fault_set(fault, CAUSE_LOGON_REFUSED, ORIGIN_RPC, fault->code,
-            "refuses the NTLM logon%s: it answers the first call with 0x%lx (access denied)",
-            proved_elsewhere ? " although the password is right" : "", (unsigned long)fault->code);
+    if (fault->origin != ORIGIN_RPC || fault->cause != CAUSE_ACCESS_DENIED)
+        return;
+    fault_set(fault, CAUSE_LOGON_REFUSED, ORIGIN_RPC, fault->code,
+        "refuses the NTLM logon%s: it answers the first call with 0x%lx (access denied)",
+        proved_elsewhere ? " although the password is right" : "", (unsigned long)fault->code);
+    run_count_refusal(session);
 }
 
-static void settle_logon(
-    struct session *session, struct check *check, bool kerberos, enum gate_pass pass)
+/* A refused ticket is no failed logon: NTLM may follow. Windows says of both that access is denied;
+ * its word comes with the bind, or with the first call. */
+bool rpc_refuses_ticket(const struct fault *fault)
 {
+    if (fault->cause == CAUSE_TICKET_REFUSED || fault->cause == CAUSE_CLOCK_SKEW)
+        return true;
+    return fault->origin == ORIGIN_RPC &&
+           (fault->cause == CAUSE_ACCESS_DENIED || fault->cause == CAUSE_LOGON_REFUSED);
+}
+
+/* true: settled. */
+static bool try_kerberos(struct session *session, struct check *check)
+{
+    struct rpc_session *rpc = rpc_session_of(session);
+    struct rpc_line *line = &rpc->lines[RPC_STORE];
     struct fault fault = {.cause = CAUSE_NONE};
     bool sent = false;
-    const char *scheme = kerberos ? "Kerberos" : "NTLM";
-    check_text(check, "auth.scheme", scheme);
+    if (!kerberos_ready(session, check))
+        return false;
+    bool ok = bind_store(session, check, &sent, &fault);
+    if (!ok && rpc_refuses_ticket(&fault) && may_ntlm(session)) {
+        session_trace(session, '*', "the ticket is refused (%s): NTLM", fault.text);
+        check_text(check, "auth.kerberos", fault.text);
+        rpc->ticket_refused = true;
+        rpc_line_done(line);
+        return false;
+    }
+    check_text(check, "auth.scheme", "Kerberos");
+    check_text(check, "auth.account", session->settings->user);
+    note_rpc_line(line, rpc, check);
+    if (ok)
+        check_settle(check, OUTCOME_PASS, "logged on to the store with Kerberos, sealed");
+    else
+        check_fail(check, &fault);
+    return true;
+}
+
+static void try_ntlm(struct session *session, struct check *check, enum gate_pass pass)
+{
+    struct rpc_session *rpc = rpc_session_of(session);
+    struct fault fault = {.cause = CAUSE_NONE};
+    bool sent = false;
+    check_text(check, "auth.scheme", "NTLM");
     check_text(check, "auth.account", session->settings->user);
     if (pass == GATE_PROVE)
         check_bool(check, "auth.prover", true);
     bool ok = bind_store(session, check, &sent, &fault);
-    if (!ok && sent && !kerberos)
-        tell_refusal(pass != GATE_PROVE, &fault);
-    if (sent)
-        run_count_logon(session, !kerberos && !ok && gate_cause_denies(fault.cause));
+    note_rpc_line(&rpc->lines[RPC_STORE], rpc, check);
+    if (!ok && sent)
+        tell_refusal(session, pass != GATE_PROVE, &fault);
     if (ok)
-        check_settle(check, OUTCOME_PASS, "logged on to the store with %s, sealed", scheme);
+        check_settle(check, OUTCOME_PASS, "logged on to the store with NTLM, sealed");
     else
         check_fail(check, &fault);
     enum gate_verdict verdict = ok     ? GATE_PROVED
@@ -321,17 +343,17 @@ static void logon_run(struct session *session, struct check *check)
         return;
     /* Whoever proves has no ticket yet: tickets come from the proof. */
     enum gate_pass pass = run_gate(session, WAY_TICKET, &fault, who);
-    bool kerberos = pass == GATE_GO && kerberos_ready(session, check);
-    if (pass != GATE_STOP && !kerberos && !may_ntlm(session)) {
+    bool settled = pass == GATE_GO && try_kerberos(session, check);
+    if (!settled && pass != GATE_STOP && !may_ntlm(session)) {
         withhold(session, check, pass);
         return;
     }
-    if (pass == GATE_GO && !kerberos)
+    if (!settled && pass == GATE_GO)
         pass = run_gate(session, WAY_HTTP, &fault, who);
-    if (pass == GATE_STOP)
+    if (!settled && pass == GATE_STOP)
         logon_gate_stopped(check, &fault, who);
-    else
-        settle_logon(session, check, kerberos, pass);
+    else if (!settled)
+        try_ntlm(session, check, pass);
     session_trace(session, '*', "logon inside RPC: %s", check->summary);
 }
 

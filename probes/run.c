@@ -229,9 +229,9 @@ static void *worker(void *argument);
 
 static void spawn_locked(struct run *run)
 {
-    /* more while rows may wait for what the guard says of the lock-out */
+    /* more while rows wait for what others tell, or for what the guard says of the lock-out */
     const struct plan *plan = &run->shared.plan;
-    int jobs = run->settings->jobs +
+    int jobs = run->settings->jobs + (int)run->shared.mailbox_waiters +
                (deadline_passed(plan->guard_until) ? 0 : plan_guard_rows_locked(plan));
     if (run->thread_count >= jobs || run->thread_count >= THREADS_MAX)
         return;
@@ -272,12 +272,12 @@ static void run_job(struct run *run, struct job *job)
     }
 }
 
-/* Those spawned for the guard's sake do nothing more than others once it has spoken. */
+/* Those spawned for the sake of rows that waited do nothing more than others afterwards. */
 static struct job *next_job_locked(struct run *run)
 {
     struct plan *plan = &run->shared.plan;
-    bool surplus =
-        run->alive - run->idle >= run->settings->jobs && deadline_passed(plan->guard_until);
+    int jobs = run->settings->jobs + (int)run->shared.mailbox_waiters;
+    bool surplus = run->alive - run->idle >= jobs && deadline_passed(plan->guard_until);
     return surplus ? NULL : plan_next_locked(plan);
 }
 
@@ -373,6 +373,7 @@ static bool open_run(struct run *run, struct fault *fault)
         shared->plan.guarded = true;
         shared->plan.guard_until = shared->guard.deadline;
     }
+    shared->plan.ticketed = plan_wants_tickets(settings);
     shared->plan.host_domain = host_domain(&shared->plan.arena);
     return plan_open(&shared->plan, fault);
 }

@@ -30,6 +30,8 @@ void run_gate_tell(struct session *session, enum gate_way way, enum gate_verdict
     const struct check *check, const struct fault *fault);
 /* Counts for the survey: a secret or a proof of it was sent; it was refused. */
 void run_count_logon(struct session *session, bool refused);
+/* A logon that was counted turns out to be refused. */
+void run_count_refusal(struct session *session);
 
 /* The account's Kerberos state; NULL when Kerberos is not to be used, or not yet. */
 struct krb *run_krb(const struct session *session);
@@ -44,6 +46,9 @@ void run_krb_ready(struct session *session, const struct net_address *kdc);
  * CAUSE_NONE: Kerberos is not in use (no TGT). */
 bool run_ticket(struct session *session, const char *service, const char *host,
     struct krb_ticket *ret_ticket, struct krb_reply *ret_reply, struct fault *fault);
+
+/* Why there is no TGT, in the session's arena; NULL: there is one, or nobody knows. */
+const char *run_ticket_trouble(struct session *session);
 
 /* The guard's turn, once for each domain controller: failed logons are counted by each. GUARD_NONE:
  * there are no tickets to read with. GUARD_MINE: the caller reads with *ret_reader and must call
@@ -64,6 +69,10 @@ struct guard_word {
 bool run_guard_tell(
     struct session *session, const struct check *check, const struct guard_word *word);
 
+/* The row is more than a guess: somebody else has named its place, or has by now. Waits while an
+ * Autodiscover row may still do it. */
+bool run_named(struct session *session);
+
 /* Something was discovered: an absolute URL or a host for a service. Adds chains while others run.
  */
 void run_discover(
@@ -79,15 +88,33 @@ struct known_mailbox {
     enum source source; /* AUTODISCOVER or AD */
 };
 void run_learn_mailbox(struct session *session, const struct known_mailbox *mailbox);
-/* Waits while an Autodiscover row may still tell. Autodiscover's word counts before AD's. false:
+/* Waits while an Autodiscover row may still tell, or else the directory. Autodiscover's word counts
+ * before AD's; the waiting chain takes no worker and no place from those that tell. false:
  * nobody told, or told in time. The texts live as long as the run. */
 bool run_mailbox(struct session *session, struct known_mailbox *ret_mailbox);
+
+/* The account's own legacy DN, where it is not the mailbox's: a directory row reads it. NULL:
+ * nobody told, or told in time. Lives as long as the run. */
+void run_learn_user(struct session *session, const char *legacy_dn);
+const char *run_user(struct session *session);
+
+/* A logon to a store, which may be the wrong server: more than five of those within ten seconds,
+ * and the server pauses the account ([MS-OXCSTOR] 3.2.5.1.3, ecServerPaused). Of five in a run the
+ * last is for redirections that are followed. Waits while it depends on logons under way; false: as
+ * many have gone wrong as may, and what was to be followed has been. Each true is followed by
+ * run_store_logon_done(), and that of a wrong server which is no redirection itself by
+ * run_store_followed(). */
+bool run_store_logon(struct session *session, bool follows);
+void run_store_logon_done(struct session *session, bool follows, bool wrong_server);
+void run_store_followed(struct session *session);
 
 /* What every replica holds alike is read by one row of a run: true for the first that asks for
  * `what`. After a failure run_release() lets the next row try. false: ret_who is the
  * row that reads it. */
 bool run_claim(struct session *session, const char *what, char ret_who[256]);
 void run_release(struct session *session, const char *what);
+/* Somebody has claimed it, and who; takes nothing. */
+bool run_is_claimed(struct session *session, const char *what, char ret_who[256]);
 /* LDAP rows of that DNS domain are part of the run, as far as is known: they read what is in it. */
 bool run_serves_domain(struct session *session, const char *domain);
 /* For a probe whose reading belongs to one row: false: settled as SKIPPED, another row has it. */

@@ -84,6 +84,14 @@ void run_count_logon(struct session *session, bool refused)
     run_leave(session->run, NEWS_NONE);
 }
 
+void run_count_refusal(struct session *session)
+{
+    struct run_shared *shared = run_enter(session->run);
+    if (!shared->closed)
+        shared->survey->logons_refused++;
+    run_leave(session->run, NEWS_NONE);
+}
+
 struct krb *run_krb(const struct session *session)
 {
     struct krb *krb = run_enter(session->run)->krb; /* once set it stays */
@@ -101,6 +109,14 @@ void run_krb_ready(struct session *session, const struct net_address *kdc)
         plan_krb_ready_locked(&shared->plan, &session->endpoint, kdc);
     }
     run_leave(session->run, first ? NEWS_JOBS : NEWS_NONE);
+}
+
+const char *run_ticket_trouble(struct session *session)
+{
+    const struct run_shared *shared = run_enter(session->run);
+    const char *why = plan_ticket_trouble_locked(&shared->plan, &session->arena);
+    run_leave(session->run, NEWS_NONE);
+    return why;
 }
 
 /* Asks the KDC for a ticket nobody asked for yet; the lock is not held meanwhile. */
@@ -196,6 +212,19 @@ bool run_claim(struct session *session, const char *what, char ret_who[256])
     snprintf(ret_who, 256, "%s", claim != NULL ? claim->who : "");
     run_leave(session->run, NEWS_NONE);
     return mine;
+}
+
+bool run_is_claimed(struct session *session, const char *what, char ret_who[256])
+{
+    struct run_shared *shared = run_enter(session->run);
+    bool claimed = false;
+    for (size_t i = 0; i < CLAIMS_MAX && !claimed; i++) {
+        claimed = strcmp(shared->claims[i].what, what) == 0;
+        if (claimed)
+            snprintf(ret_who, 256, "%s", shared->claims[i].who);
+    }
+    run_leave(session->run, NEWS_NONE);
+    return claimed;
 }
 
 void run_release(struct session *session, const char *what)

@@ -9,8 +9,8 @@
 #include "probes/run.h"
 #include "probes/ticket.h"
 
-/* A dozen probes, and each further mailbox in its domain and in the catalogue. */
-enum { CLAIMS_MAX = 16 + 2 * SETTINGS_WORDS, CLAIM_SIZE = 300, CONTROLLERS_MAX = 32 };
+/* A dozen probes, and each further mailbox in its domain, in the catalogue and in a store. */
+enum { CLAIMS_MAX = 24 + 3 * SETTINGS_WORDS, CLAIM_SIZE = 300, CONTROLLERS_MAX = 32 };
 
 /* Who reads what every replica holds alike. */
 struct claim {
@@ -55,7 +55,11 @@ struct run_shared {
     struct net_address kdc; /* whose TGT we have, once krb_ready */
     bool krb_ready;
     struct known_mailbox told, read; /* by Autodiscover, in AD; legacy_dn NULL: not yet */
-    size_t mailbox_waiters;          /* chains in run_mailbox() */
+    const char *user_dn;             /* of the account, in AD; NULL: not yet */
+    size_t mailbox_waiters;          /* chains in run_mailbox() and run_named() */
+    size_t store_logons;             /* under way */
+    size_t wrong_servers;            /* logons that a server of other mailboxes has answered */
+    size_t redirected;               /* rows that were, and have not followed yet */
     bool ending; /* interrupted or out of time: nothing starts any more, nobody waits */
     bool closed; /* results that come from now on are dropped */
 };

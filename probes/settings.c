@@ -14,16 +14,10 @@ static bool in_domain(const char *host, const char *domain)
     return text_equal_nocase(tail, domain) && (tail == host || tail[-1] == '.');
 }
 
-bool settings_trusts_host(const struct settings *settings, const char *host)
+bool settings_names_host(const struct settings *settings, const char *host)
 {
-    if (in_domain(host, settings->mail_domain) || in_domain(host, settings->realm))
-        return true;
     for (size_t i = 0; i < settings->hosts.count; i++) {
         if (text_equal_nocase(settings->hosts.list[i].host, host))
-            return true;
-    }
-    for (size_t i = 0; i < settings->dcs.count; i++) {
-        if (text_equal_nocase(settings->dcs.list[i].host, host))
             return true;
     }
     for (size_t i = 0; i < settings->allow_hosts.count; i++) {
@@ -31,6 +25,17 @@ bool settings_trusts_host(const struct settings *settings, const char *host)
             return true;
     }
     return false;
+}
+
+bool settings_trusts_host(const struct settings *settings, const char *host)
+{
+    if (in_domain(host, settings->mail_domain) || in_domain(host, settings->realm))
+        return true;
+    for (size_t i = 0; i < settings->dcs.count; i++) {
+        if (text_equal_nocase(settings->dcs.list[i].host, host))
+            return true;
+    }
+    return settings_names_host(settings, host);
 }
 
 /* "ews" is the family of "ews.folders"; a word with a dot is a probe of its own. */

@@ -92,6 +92,8 @@ struct settings {
 /* The host may be given credentials: it is in the mail domain or the account's realm, was named by
  * an option, or is on --allow-host. */
 bool settings_trusts_host(const struct settings *settings, const char *host);
+/* --host or --allow-host names it. */
+bool settings_names_host(const struct settings *settings, const char *host);
 /* A probe id or a family ("ews", "tls") is wanted by --only and --skip. */
 bool settings_wants_service(const struct settings *settings, enum service service);
 bool settings_wants_probe(const struct settings *settings, const char *probe, enum layer layer);

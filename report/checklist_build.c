@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "net/wire/build.h"
+#include "report/rule_mapi.h"
 
 enum { BUILDS_MAX = 32, SERVERS_MAX = 256, ROLE_CLIENT_ACCESS = 4 /* msExchCurrentServerRoles */ };
 
@@ -74,7 +75,8 @@ static struct builds seen_builds(struct answer *answer)
     for (const struct chain *chain = answer->survey->chains; chain != NULL; chain = chain->next) {
         const char *node = chain_node(chain);
         for (const struct check *at = chain->checks; at != NULL; at = at->next) {
-            note_build(&builds, check_get_text(at, "exchange.build", NULL), node);
+            if (!mapi_is_gromox(at))
+                note_build(&builds, check_get_text(at, "exchange.build", NULL), node);
             note_build(&builds, check_get_text(at, "owa.build", NULL), node);
         }
     }

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "report/rule.h"
+#include "report/rule_version.h"
 
 #define NEEDS(service) (1u << SERVICE_##service)
 
@@ -126,6 +127,21 @@ static bool catalogue_stands_in(const struct survey *survey)
     return absent && found;
 }
 
+/* Before MAPI over HTTP there was RPC over HTTP for the same clients. */
+static bool rpc_stands_in(const struct survey *survey, bool rpc_works)
+{
+    bool any = false;
+    for (const struct chain *chain = survey->chains; chain != NULL; chain = chain->next) {
+        const struct check *offer = chain_cell(chain, LAYER_HTTP);
+        if (chain->endpoint.service != SERVICE_MAPI)
+            continue;
+        any = offer != NULL && is_absent_by_age(survey, chain, offer);
+        if (!any)
+            return false;
+    }
+    return any && rpc_works;
+}
+
 void profile_judge(const struct survey *survey, struct service_state *ret_states)
 {
     unsigned needed = needs[survey->target.profile] & ~survey->target.left_out;
@@ -137,6 +153,7 @@ void profile_judge(const struct survey *survey, struct service_state *ret_states
     for (const struct chain *chain = survey->chains; chain != NULL; chain = chain->next)
         judge_row(survey, chain, &ret_states[chain->endpoint.service]);
     ret_states[SERVICE_LDAP].works |= catalogue_stands_in(survey);
+    ret_states[SERVICE_MAPI].works |= rpc_stands_in(survey, ret_states[SERVICE_RPC].works);
     /* Where every name came from an option or a cache, no resolver has a row: nothing is missing.
      */
     if (ret_states[SERVICE_DNS].rows == 0)

@@ -49,6 +49,12 @@ long mapi_response_code(const struct check *check)
     return (long)check_get_int(check, "mapi.response_code", 0);
 }
 
+bool is_of_public_folders(const struct check *check)
+{
+    return check->layer == LAYER_MAILBOX && check->subject != NULL &&
+           strcmp(check->subject, "public folders") == 0;
+}
+
 const char *mapi_mailbox(const struct survey *survey, const struct check *check)
 {
     return check->subject != NULL ? check->subject : survey->target.address;
@@ -81,6 +87,23 @@ const char *mapi_database(struct scan *scan, const struct check *check)
             name = first_name(scan, check_get_text(cell, "mailbox.home_mdb", ""));
     }
     return name;
+}
+
+/* What gromox tells in X-ServerApplication, whatever its own version is; no build of Exchange's. */
+static const char gromox_application[] = "Exchange/15.00.0847.4040";
+
+static bool names_gromox(const char *text)
+{
+    return text_find_nocase(text, "gromox") != NULL ||
+           text_find_nocase(text, "grommunio") != NULL || strcmp(text, gromox_application) == 0;
+}
+
+bool mapi_is_gromox(const struct check *check)
+{
+    return check_answered(check) && strncmp(check->probe, "mapi.", 5) == 0 &&
+           (check_fact(check, "mapi.numbering") != NULL ||
+               names_gromox(check_get_text(check, "mapi.server", "")) ||
+               names_gromox(check_get_text(check, "http.server", "")));
 }
 
 bool is_cited(const struct scan *scan, const char *rule, const struct check *check)

@@ -21,6 +21,13 @@ uint32_t mapi_code(const struct check *check);
 /* X-ResponseCode of a failing check, by [MS-OXCMAPIHTTP]; 0: none, or one of other numbers. */
 long mapi_response_code(const struct check *check);
 
+/* gromox, another server for MAPI over HTTP: it says so in a header, or in the sentence that came
+ * with a code. */
+bool mapi_is_gromox(const struct check *check);
+
+/* Of the public folders, not of a mailbox: mapi.public, rpc.public, ews.public. */
+bool is_of_public_folders(const struct check *check);
+
 /* The mailbox that it is about: a further one, or the account's own. */
 const char *mapi_mailbox(const struct survey *survey, const struct check *check);
 /* The name of its database, as the directory has it; NULL: nobody said. */

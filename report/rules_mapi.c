@@ -6,6 +6,7 @@
 #include "net/wire/build.h"
 #include "net/wire/text.h"
 #include "report/rule_mapi.h"
+#include "report/rule_version.h"
 
 /* MAPI over HTTP as HTTP: its virtual directory, and what X-ResponseCode says. */
 
@@ -170,7 +171,7 @@ static bool lacks_directory(const struct survey *survey, const struct chain *cha
 {
     const struct check *offer = chain_cell(chain, LAYER_HTTP);
     if (chain->endpoint.service != SERVICE_MAPI || !check_failed(offer, CAUSE_HTTP_STATUS) ||
-        offer->fault.code != 404)
+        offer->fault.code != 404 || is_absent_by_age(survey, chain, offer))
         return false;
     if (check_get_bool(offer, "http.exchange", false) || check_fact(offer, "node") != NULL)
         return true;
@@ -256,31 +257,13 @@ static void when_page(struct scan *scan)
 
 /* ---- M08 ---- */
 
-/* What gromox tells in X-ServerApplication, whatever its own version is; no build of Exchange's. */
-static const char gromox_application[] = "Exchange/15.00.0847.4040";
-
-static bool names_gromox(const char *text)
-{
-    return text_find_nocase(text, "gromox") != NULL ||
-           text_find_nocase(text, "grommunio") != NULL || strcmp(text, gromox_application) == 0;
-}
-
-/* It says so in a header, or in the sentence that came with a code. */
-static bool is_gromox(const struct check *check)
-{
-    return check_answered(check) && strncmp(check->probe, "mapi.", 5) == 0 &&
-           (check_fact(check, "mapi.numbering") != NULL ||
-               names_gromox(check_get_text(check, "mapi.server", "")) ||
-               names_gromox(check_get_text(check, "http.server", "")));
-}
-
 /* Its own numbers are cited; other failures there have findings of their own. */
 static void when_gromox(struct scan *scan)
 {
     for (const struct chain *chain = scan->survey->chains; chain != NULL; chain = chain->next) {
         for (const struct check *at = chain->checks; at != NULL; at = at->next) {
             bool own = check_fact(at, "mapi.numbering") != NULL;
-            if (!is_gromox(at) || (check_is_bad(at) && !own))
+            if (!mapi_is_gromox(at) || (check_is_bad(at) && !own))
                 continue;
             struct match *match = scan_matchf(scan, "MAPI server at %s", chain->endpoint.host);
             match_cite(scan, match, chain, at);
@@ -306,8 +289,10 @@ const struct rule rules_mapi[] = {
         .severity = SEVERITY_FAIL,
         .when = when_no_directory,
         .cause =
-            "MAPI over HTTP came with Exchange 2013 SP1 (15.0.847); older builds, and servers "
-            "whose virtual directory was removed, answer 404. Outlook then uses RPC over HTTP, as "
+            "MAPI over HTTP came with Exchange 2013 SP1 (15.0.847); Exchange 2013 before it, and "
+            "servers whose virtual directory was removed, answer 404. With Exchange 2010 that is "
+            "as "
+            "it should be, and no finding. Outlook then uses RPC over HTTP, as "
             "MAPI/CDO always does. Autodiscover should not name the URL.",
         .looks_like =
             "404 for /mapi/emsmdb/ with Exchange's own headers (X-FEServer), while EWS and others "

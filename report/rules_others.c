@@ -71,8 +71,7 @@ static bool public_explains(
     const struct survey *survey, const struct match *match, const struct check *check)
 {
     (void)survey, (void)match;
-    return check->layer == LAYER_MAILBOX && check->subject != NULL &&
-           strcmp(check->subject, "public folders") == 0;
+    return is_of_public_folders(check);
 }
 
 const struct rule rules_others[] = {

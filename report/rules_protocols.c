@@ -2,9 +2,11 @@
 
 #include <string.h>
 
+#include "net/wire/ecodes.h"
 #include "net/wire/text.h"
 #include "report/profile.h"
 #include "report/rule_directory.h"
+#include "report/rule_mapi.h"
 
 /* Protocols that are switched off for one mailbox (Set-CASMailbox), now or since an earlier one. */
 
@@ -14,18 +16,19 @@
 static const struct protocol {
     const char *name;
     unsigned services;
-    bool matters; /* also where the profile does not need it */
+    bool matters;  /* also where the profile does not need it */
+    uint32_t code; /* the store's own to who is blocked by it; 0: none */
 } protocols[] = {
-    {"MAPI", SERVICE(MAPI) | SERVICE(RPC), true},
-    {"MapiHttp", SERVICE(MAPI), false},
-    {"EWS", SERVICE(EWS), true},
-    {"OWA", SERVICE(OWA), true},
-    {"ECP", SERVICE(ECP), false},
-    {"ActiveSync", SERVICE(ACTIVESYNC), false},
-    {"MAPIBlockOutlookRpcHttp", SERVICE(RPC), true},
-    {"MAPIBlockOutlookNonCachedMode", 0, true},
-    {"MAPIBlockOutlookVersions", 0, true},
-    {"MAPIBlockOutlookExternalConnectivity", 0, true},
+    {"MAPI", SERVICE(MAPI) | SERVICE(RPC), true, EC_NONE},
+    {"MapiHttp", SERVICE(MAPI), false, EC_NONE},
+    {"EWS", SERVICE(EWS), true, EC_NONE},
+    {"OWA", SERVICE(OWA), true, EC_NONE},
+    {"ECP", SERVICE(ECP), false, EC_NONE},
+    {"ActiveSync", SERVICE(ACTIVESYNC), false, EC_NONE},
+    {"MAPIBlockOutlookRpcHttp", SERVICE(RPC), true, EC_NONE},
+    {"MAPIBlockOutlookNonCachedMode", 0, true, EC_CACHED_MODE_REQUIRED},
+    {"MAPIBlockOutlookVersions", 0, true, EC_CLIENT_VERSION_DISALLOWED},
+    {"MAPIBlockOutlookExternalConnectivity", 0, true, EC_NONE},
 };
 
 static const char *const switch_keys[] = {"recipient.protocols_off", "recipient.mapi_blocks"};
@@ -178,15 +181,29 @@ static bool is_denial(enum cause cause)
            cause == CAUSE_SOAP_FAULT || cause == CAUSE_NOT_EXCHANGE || cause == CAUSE_NO_MAILBOX;
 }
 
+/* The store refuses with the code that belongs to a block of this mailbox. */
+static bool is_block_of(const struct check *recipient, uint32_t code)
+{
+    const struct fact *fact = check_fact(recipient, "recipient.mapi_blocks");
+    for (size_t i = 0; code != EC_NONE && fact != NULL && i < fact->count; i++) {
+        const struct protocol *protocol = protocol_of(fact->list[i]);
+        if (protocol != NULL && protocol->code == code)
+            return true;
+    }
+    return false;
+}
+
 /* Autodiscover leaves out, or refuses, what MAPI clients would need. */
 static bool switches_explain(
     const struct survey *survey, const struct match *match, const struct check *check)
 {
     unsigned all = (1u << SERVICE_COUNT) - 1, services = 0;
     enum service service = survey_chain_of(survey, check)->endpoint.service;
-    bool any;
-    for (size_t i = 0; i < match->check_count; i++)
+    bool any, blocked = false;
+    for (size_t i = 0; i < match->check_count; i++) {
         services |= taken_services(match->checks[i], all, &any);
+        blocked |= is_block_of(match->checks[i], mapi_code(check));
+    }
     const char *mailbox = check->subject != NULL ? check->subject : survey->target.address;
     if (check->layer < LAYER_PROTOCOL || !match_names(match, mailbox) || !check_is_bad(check))
         return false;
@@ -194,6 +211,8 @@ static bool switches_explain(
         return (services & SERVICE(MAPI)) != 0 &&
                (check_failed(check, CAUSE_NO_MAILBOX) ||
                    check_failed(check, CAUSE_AUTODISCOVER_ERROR));
+    if (blocked)
+        return true;
     return (services & (1u << service)) != 0 &&
            (is_denial(check->fault.cause) || is_mapi_refusal(survey, check));
 }

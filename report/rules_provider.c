@@ -73,7 +73,8 @@ static void when_network_error(struct scan *scan)
     profile_judge(scan->survey, states);
     cite_answers(scan);
     for (size_t i = 0; i < 2; i++) {
-        if (states[services[i]].needed && all_break_low(scan->survey, services[i]))
+        if (states[services[i]].needed && !states[services[i]].works &&
+            all_break_low(scan->survey, services[i]))
             echo_low_breaks(scan, services[i]);
     }
 }

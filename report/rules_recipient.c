@@ -5,6 +5,7 @@
 
 #include "net/wire/text.h"
 #include "report/rule_directory.h"
+#include "report/rule_mapi.h"
 
 /* The recipient: whether there is a mailbox, where it is, and whether address lists show it. */
 
@@ -128,6 +129,9 @@ bool is_mapi_refusal(const struct survey *survey, const struct check *check)
 static bool no_mailbox_explains(
     const struct survey *survey, const struct match *match, const struct check *check)
 {
+    /* nobody opens public folders without a mailbox to come from */
+    if (is_of_public_folders(check))
+        return check_is_bad(check) && match_names(match, survey->target.address);
     if (!is_about(survey, match, check))
         return false;
     if (check->subject != NULL)
@@ -172,9 +176,10 @@ static void when_remote(struct scan *scan)
 static bool remote_explains(
     const struct survey *survey, const struct match *match, const struct check *check)
 {
-    if (!is_about(survey, match, check) || check->layer < LAYER_PROTOCOL)
+    if (check->layer < LAYER_PROTOCOL)
         return false;
-    bool sent_on = check_is_bad(check) && check_fact(check, "autodiscover.redirect") != NULL;
+    bool sent_on = check_is_bad(check) && check_fact(check, "autodiscover.redirect") != NULL &&
+                   is_about(survey, match, check);
     return no_mailbox_explains(survey, match, check) || sent_on;
 }
 

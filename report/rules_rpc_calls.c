@@ -4,16 +4,19 @@
 #include <string.h>
 
 #include "net/wire/ecodes.h"
+#include "net/wire/text.h"
 #include "report/rule_rpc.h"
 
 /* What RPC itself wants or refuses, and who needs RPC over TCP. */
 
 /* ---- R07 ---- */
 
+/* By its own code: Exchange 2010 denies bare calls for want of a logon, whatever is required. */
 static bool wants_encryption(const struct check *check)
 {
     if (is_rpc_line(check) && check_is_good(check))
-        return check_fact(check, "rpc.bare") != NULL;
+        return text_find_nocase(
+                   check_get_text(check, "rpc.bare", ""), ecode_name(EC_NOT_ENCRYPTED)) != NULL;
     return check->outcome == OUTCOME_FAIL && check->fault.origin == ORIGIN_MAPI &&
            check->fault.code == EC_NOT_ENCRYPTED;
 }

@@ -5,6 +5,7 @@
 #include "net/wire/text.h"
 #include "report/profile.h"
 #include "report/rule_rpc.h"
+#include "report/rule_version.h"
 
 /* The authentication that the directory has for a path, against what the path offers. */
 
@@ -77,13 +78,6 @@ static void want_list(struct wanted *wanted, const struct fact *list)
     wanted->mixed |= list == NULL || (wanted->any && methods != wanted->methods);
     wanted->any = true;
     wanted->methods = methods;
-}
-
-/* "ex1.contoso.test" is the server EX1. */
-static bool same_server(const char *node, const char *server)
-{
-    bool starts = text_starts_nocase(node, server) || text_starts_nocase(server, node);
-    return *node != '\0' && *server != '\0' && starts && strcspn(node, ".") == strcspn(server, ".");
 }
 
 static void find_wanted(

@@ -6,6 +6,7 @@
 #include "net/wire/text.h"
 #include "report/profile.h"
 #include "report/rule_directory.h"
+#include "report/rule_version.h"
 
 /* What Autodiscover, EWS and OWA say after a logon that worked, and the health pages beside it. */
 
@@ -243,18 +244,19 @@ static void when_first_logon(struct scan *scan)
 
 /* 200 with a foreign page is not a page that is missing; where the service itself fails, its
  * failure is the finding. */
-static bool is_unhealthy(const struct chain *chain, const struct check *check)
+static bool is_unhealthy(
+    const struct survey *survey, const struct chain *chain, const struct check *check)
 {
     return check_is_bad(check) && strcmp(check->probe, "http.health") == 0 &&
            check_get_int(check, "health.status", 0) != 200 &&
-           check_is_good(chain_cell(chain, LAYER_HTTP));
+           check_is_good(chain_cell(chain, LAYER_HTTP)) && !is_absent_by_age(survey, chain, check);
 }
 
 static void when_unhealthy(struct scan *scan)
 {
     for (const struct chain *chain = scan->survey->chains; chain != NULL; chain = chain->next) {
         const struct check *health = chain_check(chain, "http.health");
-        if (health == NULL || !is_unhealthy(chain, health))
+        if (health == NULL || !is_unhealthy(scan->survey, chain, health))
             continue;
         const char *node = chain_node(chain);
         const char *place = service_at(scan, chain);

@@ -2,8 +2,8 @@
 
 #include <string.h>
 
-#include "net/wire/build.h"
 #include "net/wire/text.h"
+#include "report/rule_version.h"
 
 /* Which Exchange it is: the servers in the directory and the builds on the wire. */
 
@@ -11,7 +11,7 @@
 static const struct build oldest_usable = {15, 0, 712, 24};
 
 /* 200 objects of servers are read; the wire shows the front ends besides. */
-enum { SERVERS_MAX = 256, ROLE_EDGE = 64 };
+enum { SERVERS_MAX = 256 };
 
 /* One server as one witness shows it. */
 struct server {
@@ -31,18 +31,11 @@ struct servers {
 /* Autodiscover tells a build without whose it is. */
 static const char unnamed[] = "the mailbox's server";
 
-/* "ex1.contoso.test" on the wire is EX1 in the directory. */
-static bool same_name(const char *a, const char *b)
-{
-    return strcspn(a, ".") == strcspn(b, ".") &&
-           (text_starts_nocase(a, b) || text_starts_nocase(b, a));
-}
-
 static void add_server(struct servers *servers, const struct server *server)
 {
     for (size_t i = 0; i < servers->count; i++) {
         const struct server *old = &servers->list[i];
-        bool same = server->name == unnamed || same_name(old->name, server->name);
+        bool same = server->name == unnamed || same_server(old->name, server->name);
         if (same && build_compare(&old->build, &server->build) == 0)
             return;
     }
@@ -50,14 +43,11 @@ static void add_server(struct servers *servers, const struct server *server)
         servers->list[servers->count++] = *server;
 }
 
-/* Edge servers have no mailboxes and no clients; Exchange Online is nobody's to update. */
 static void add_from_directory(
     struct servers *servers, const struct chain *chain, const struct check *check)
 {
     struct server server = {.chain = chain, .check = check};
-    if (strcmp(check->probe, "ldap.server") != 0 ||
-        check_get_int(check, "server.roles", 0) == ROLE_EDGE ||
-        !build_parse(check_get_text(check, "server.build", ""), &server.build))
+    if (!server_build(check, &server.build))
         return;
     server.name =
         check_get_text(check, "server.name", check->subject != NULL ? check->subject : "a server");
@@ -82,15 +72,15 @@ static void add_from_wire(
     struct servers *servers, const struct chain *chain, const struct check *check)
 {
     struct server server = {.wire = true, .chain = chain, .check = check};
-    if (!build_parse(check_get_text(check, "exchange.build", ""), &server.build))
+    if (!check_build(check, &server.build))
         return;
     server.product = build_product(&server.build);
     server.name = name_on_wire(chain, check);
-    if (server.product != BUILD_ONLINE)
+    if (server.product != BUILD_ONLINE) /* which is nobody's to update */
         add_server(servers, &server);
 }
 
-/* Only checks that pass: what fails has a finding of its own. */
+/* Only checks that pass: what fails has a finding of its own, unless it is what old servers do. */
 static struct servers *find_servers(struct scan *scan)
 {
     struct servers *servers = arena_alloc(scan->arena, sizeof *servers);
@@ -102,7 +92,7 @@ static struct servers *find_servers(struct scan *scan)
     }
     for (const struct chain *chain = scan->survey->chains; chain != NULL; chain = chain->next) {
         for (const struct check *at = chain->checks; at != NULL; at = at->next) {
-            if (at->outcome == OUTCOME_PASS)
+            if (at->outcome == OUTCOME_PASS || is_absent_by_age(scan->survey, chain, at))
                 add_from_wire(servers, chain, at);
         }
     }
@@ -130,16 +120,34 @@ static void cite_server(struct scan *scan, struct match *match, const struct ser
 
 /* ---- V01 ---- */
 
+/* What Exchange 2010 does not have follows from its age, and is no fault beside it. */
+static void explain_absence(struct scan *scan, struct match *match)
+{
+    for (const struct chain *chain = scan->survey->chains; chain != NULL; chain = chain->next) {
+        for (const struct check *at = chain->checks; at != NULL; at = at->next) {
+            if (!is_absent_by_age(scan->survey, chain, at))
+                continue;
+            match_explain(scan, match, at);
+            match_say(scan, match,
+                "Exchange 2010 and older have neither MAPI over HTTP (/mapi) nor health pages "
+                "(healthcheck.htm): it is normal that they are missing here");
+        }
+    }
+}
+
 static void when_too_old(struct scan *scan)
 {
     const struct servers *servers = find_servers(scan);
+    struct match *match = NULL;
     for (size_t i = 0; i < servers->count; i++) {
         const struct server *server = &servers->list[i];
         if (server->product == BUILD_UNKNOWN || build_compare(&server->build, &oldest_usable) >= 0)
             continue;
-        struct match *match = scan_match_list(scan, "Exchange server", server->name);
+        match = scan_match_list(scan, "Exchange server", server->name);
         cite_server(scan, match, server);
     }
+    if (match != NULL)
+        explain_absence(scan, match);
 }
 
 /* ---- V02 ---- */
@@ -339,7 +347,8 @@ const struct rule rules_version[] = {
         .severity = SEVERITY_WARN,
         .when = when_unsupported,
         .cause =
-            "Support ended in April 2023 for Exchange 2013, and on 14 October 2025 for Exchange "
+            "Support ended in October 2020 for Exchange 2010, in April 2023 for Exchange 2013, and "
+            "on 14 October 2025 for Exchange "
             "2016 and 2019. Access works, but there are no security updates any more, Exchange "
             "Online throttles and blocks mail from such servers, and newer clients are not tested "
             "with them.",

@@ -104,6 +104,13 @@ def kerberos_without_a_password():
             expect(row["cells"]["mailbox"]["outcome"] == "pass", describe(survey))
         for row, layer, cell in cells(survey, service="owa"):
             expect(layer != "auth" or cell["outcome"] == "skipped", f"{row['id']}: {cell}")
+        # Nobody asked for Kerberos: the KDC's row comes for the tickets alone, and fails nothing.
+        survey = json.loads(lab.run("sh", "-c", command + " --only ews").stdout)
+        for row in survey["rows"]:
+            if row["service"] == "ews":
+                expect(row["cells"]["auth"]["facts"].get("auth.scheme") == "Kerberos", describe(survey))
+                expect(row["cells"]["mailbox"]["outcome"] == "pass", describe(survey))
+        expect({row["service"] for row in survey["rows"]} == {"ews", "kerberos"}, describe(survey))
 
 
 # ---- faults -------------------------------------------------------------------------------------------------

@@ -21,6 +21,10 @@ enum act {
     SPIN,
     INTERRUPT,
     DISCOVER,
+    FIND,   /* mail.contoso.test, after a nap */
+    NAMED,  /* says whether somebody else has named its place */
+    WRONG,  /* a logon to the wrong server, as long as a run may */
+    REFUSE, /* a logon that turns out to be refused */
     /* at the gate: what a prover tells; the others pass */
     HOLD, /* keeps the others waiting until its limit, then NO_VERDICT */
     PROVED,

@@ -121,6 +121,29 @@ static void test_times(void **state)
     arena_done(&arena);
 }
 
+static void test_lockout(void **state)
+{
+    (void)state;
+    static const struct {
+        struct lockout lockout;
+        int64_t counted, left;
+    } table[] = {
+        {{10, 1800, 9, 60}, 9, 1},
+        {{10, 1800, 9, 1799}, 9, 1},
+        {{10, 1800, 9, 1800}, 0, 10}, /* as old as the window: forgotten */
+        {{10, 1800, 9, -1}, 9, 1},    /* nobody knows when */
+        {{10, 0, 9, 5000}, 9, 1},     /* nor how long it counts */
+        {{10, INT64_MAX, 9, 5000}, 9, 1},
+        {{10, 1800, 12, 60}, 12, 0},
+        {{10, 1800, 0, 60}, 0, 10},
+    };
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+        if (lockout_counted(&table[i].lockout) != table[i].counted ||
+            lockout_left(&table[i].lockout) != table[i].left)
+            fail_msg("case %zu", i);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -128,6 +151,7 @@ int main(void)
         cmocka_unit_test(test_sid),
         cmocka_unit_test(test_sibling),
         cmocka_unit_test(test_times),
+        cmocka_unit_test(test_lockout),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -226,6 +226,97 @@ static void test_when_the_account_is_guarded(void **state)
     planned_done(&planned);
 }
 
+/* --only leaves Kerberos out: where only tickets log on, the KDCs have their rows nevertheless, for
+ * the ticket-granting ticket alone. */
+static void test_rows_for_the_tickets_alone(void **state)
+{
+    (void)state;
+    struct planned planned;
+    planned_init(&planned, "ews");
+    planned.plan.ticketed = true;
+    planned_open(&planned);
+    struct plan *plan = &planned.plan;
+    struct arena arena = {0};
+    assert_null(planned_question(&planned, "_ldap._tcp.dc._msdcs.contoso.test", DNS_SRV));
+    assert_null(plan_ticket_trouble_locked(plan, &arena)); /* it may come */
+    planned_answer(&planned, "_kerberos._tcp.contoso.test", DNS_SRV, "dc1.contoso.test:88");
+    assert_null(plan_ticket_trouble_locked(plan, &arena));
+    planned_answer(&planned, "dc1.contoso.test", DNS_A, "192.0.2.10");
+    planned_answer(&planned, "dc1.contoso.test", DNS_AAAA, NULL);
+    struct chain *row = planned_assert_row(&planned, "kerberos/dc1.contoso.test/192.0.2.10:88");
+    static const struct {
+        struct probe probe;
+        bool wanted;
+    } table[] = {
+        {{.id = "tcp.connect", .layer = LAYER_TCP}, true},
+        {{.id = "kerberos.as", .layer = LAYER_AUTH}, true},
+        {{.id = "kerberos.ticket", .layer = LAYER_PROTOCOL}, false},
+        {{.id = "kerberos.udp", .layer = LAYER_AUTH}, false},
+    };
+    for (size_t i = 0; i < COUNT(table); i++)
+        assert_int_equal(plan_wants_probe(plan, &row->endpoint, &table[i].probe), table[i].wanted);
+    struct fault fault;
+    struct check *check = check_for(&table[0].probe);
+    fault_set(&fault, CAUSE_REFUSED, ORIGIN_SYSTEM, 111, "nothing listens there");
+    check_fail(check, &fault);
+    plan_excuse(plan, &row->endpoint, check);
+    assert_int_equal(check->outcome, OUTCOME_SKIPPED);
+    chain_append(row, check);
+    assert_string_equal(
+        plan_ticket_trouble_locked(plan, &arena), "dc1.contoso.test: nothing listens there");
+    plan_want_ticket_locked(plan, "mail.contoso.test"); /* no rows for each name */
+    plan_discover_controller_locked(plan, "dc2.contoso.test", false);
+    assert_null(planned_question(&planned, "dc2.contoso.test", DNS_A));
+    plan->krb_ready = true;
+    assert_null(plan_ticket_trouble_locked(plan, &arena));
+    arena_done(&arena);
+    planned_done(&planned);
+
+    planned_start(&planned, "ews"); /* a password may log on */
+    assert_null(planned_question(&planned, "_kerberos._tcp.contoso.test", DNS_SRV));
+    assert_string_equal(plan_ticket_trouble_locked(&planned.plan, &arena), "no KDC is known");
+    planned_done(&planned);
+}
+
+static void test_when_tickets_are_all_there_is(void **state)
+{
+    (void)state;
+    enum { ALL = AUTH_KERBEROS | AUTH_NTLM | AUTH_NEGOTIATE };
+    static const struct {
+        const char *only, *skip;
+        unsigned auth;
+        bool cache, password, anonymous, wanted;
+    } table[] = {
+        {"ews", NULL, ALL, true, false, false, true},
+        {"ews", NULL, ALL, false, true, false, false}, /* NTLM can do it */
+        {"ews", NULL, AUTH_KERBEROS, false, true, false, true},
+        {"ews", NULL, AUTH_KERBEROS, false, false, false, false}, /* nothing to log on with */
+        {"ews", NULL, AUTH_NTLM, true, false, false, false},
+        {"ews", NULL, ALL, true, false, true, false},
+        {"rpc", NULL, ALL, true, false, false, true},
+        {"mapi.connect", NULL, ALL, true, false, false, true},
+        {"ldap", NULL, ALL, true, false, false, true},
+        {"owa", NULL, ALL, true, false, false, false}, /* a form takes no tickets */
+        {"tls", NULL, ALL, true, false, false, false}, /* no logon */
+        {NULL, "kerberos", ALL, true, false, false, true},
+        {NULL, "kerberos.as", ALL, true, false, false, false},
+    };
+    struct planned planned;
+    planned_init(&planned, "");
+    struct settings *settings = &planned.settings;
+    for (size_t i = 0; i < COUNT(table); i++) {
+        settings->only = (struct words){.list = {table[i].only}, .count = table[i].only != NULL};
+        settings->skip = (struct words){.list = {table[i].skip}, .count = table[i].skip != NULL};
+        settings->auth = table[i].auth;
+        settings->kerberos_cache = table[i].cache;
+        settings->anonymous = table[i].anonymous;
+        settings->secret = table[i].password ? (struct secret *)(void *)&planned : NULL;
+        if (plan_wants_tickets(settings) != table[i].wanted)
+            fail_msg("case %zu", i);
+    }
+    planned_done(&planned);
+}
+
 static void test_domains_with_rows_of_their_own(void **state)
 {
     (void)state;
@@ -275,6 +366,8 @@ int main(void)
         cmocka_unit_test(test_guards),
         cmocka_unit_test(test_rows_of_the_guard_alone),
         cmocka_unit_test(test_when_the_account_is_guarded),
+        cmocka_unit_test(test_rows_for_the_tickets_alone),
+        cmocka_unit_test(test_when_tickets_are_all_there_is),
         cmocka_unit_test(test_domains_with_rows_of_their_own),
         cmocka_unit_test(test_kdcs_start_first),
     };

@@ -132,6 +132,33 @@ static void test_seal(void **state)
     }
 }
 
+/* What counts as a refused logon, and after which fault NTLM follows a ticket. */
+static void test_refusals(void **state)
+{
+    (void)state;
+    static const struct {
+        enum origin origin;
+        enum cause cause;
+        bool refused, ticket;
+    } table[] = {
+        {ORIGIN_RPC, CAUSE_LOGON_REFUSED, true, true},
+        {ORIGIN_RPC, CAUSE_ACCOUNT_LOCKED, true, false},
+        {ORIGIN_RPC, CAUSE_ACCESS_DENIED, false, true}, /* perhaps to the call */
+        {ORIGIN_RPC, CAUSE_RPC_FAULT, false, false},
+        {ORIGIN_MAPI, CAUSE_LOGON_REFUSED, false, false}, /* the store's, not the logon's */
+        {ORIGIN_GSS, CAUSE_TICKET_REFUSED, false, true},
+        {ORIGIN_KRB5, CAUSE_CLOCK_SKEW, false, true},
+        {ORIGIN_EXREACH, CAUSE_TIMEOUT, false, false},
+    };
+    for (size_t i = 0; i < COUNT(table); i++) {
+        const struct fault fault = {.cause = table[i].cause, .origin = table[i].origin};
+        assert_int_equal(rpc_refuses_logon("NTLM", &fault), table[i].refused);
+        assert_false(rpc_refuses_logon("Kerberos", &fault)); /* a ticket is no logon */
+        assert_false(rpc_refuses_logon(NULL, &fault));
+        assert_int_equal(rpc_refuses_ticket(&fault), table[i].ticket);
+    }
+}
+
 /* ---- facts ---- */
 
 /* Every fact that the judges may record is declared by the probes that use them. */
@@ -182,6 +209,7 @@ int main(void)
         cmocka_unit_test(test_server_dn),
         cmocka_unit_test(test_plain_server),
         cmocka_unit_test(test_seal),
+        cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_facts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -134,6 +134,125 @@ static void test_back_end(void **state)
     survey_done(&survey);
 }
 
+/* ---- what Exchange 2010 lacks ---- */
+
+static void answer_404(struct check *check)
+{
+    check->fault = (struct fault){.cause = CAUSE_HTTP_STATUS, .origin = ORIGIN_HTTP, .code = 404};
+    check_text(check, "node", strstr(check->id, "127.0.0.20") != NULL ? "EX1" : "EX2");
+}
+
+/* No /mapi, no health pages, and this build on every header; NULL: no header has one. */
+static void lack_both(struct survey *survey, const char *build)
+{
+    set_wire(survey, build);
+    for (struct chain *chain = survey->chains; chain != NULL; chain = chain->next) {
+        if (chain->endpoint.service == SERVICE_MAPI)
+            fixture_fail(survey, chain->id, "http.offer", CAUSE_HTTP_STATUS, "answers 404");
+        for (struct check *at = chain->checks; at != NULL; at = at->next) {
+            if (build == NULL && check_fact(at, "exchange.build") != NULL)
+                at->facts = NULL;
+            if (at->outcome == OUTCOME_FAIL && strcmp(at->probe, "http.offer") == 0)
+                answer_404(at);
+            if (strcmp(at->probe, "http.health") != 0)
+                continue;
+            check_settle(at, OUTCOME_WARN, "healthcheck.htm answers 404");
+            check_int(at, "health.status", 404);
+        }
+    }
+}
+
+static void add_servers(struct survey *survey, const char *first, const char *second)
+{
+    static const char *const names[] = {"EX1", "EX2"};
+    for (size_t i = 0; i < 2; i++) {
+        struct check *server = fixture_object(survey, "ldap.server", names[i]);
+        check_text(server, "server.name", names[i]);
+        check_text(server, "server.build", i == 0 ? first : second);
+        check_int(server, "server.roles", 16439);
+    }
+}
+
+/* Its age is the finding, and nothing besides, whoever tells it. */
+static void test_before_2013(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *wire, *first, *second;
+        const char *rules;
+    } table[] = {
+        {"14.3.513.0", NULL, NULL, "V01 V06"},
+        {"14.3.513.0", "14.3.123.4", "14.3.123.4", "V01 V06"},
+        {NULL, "14.3.123.4", "14.3.123.4", "V01 V06"},
+        {"15.0.775.38", NULL, NULL, "M01 V03 V06"}, /* 2013 CU3 */
+        {"15.2.2562.37", NULL, NULL, "M01 V03"},
+        {NULL, NULL, NULL, "M01 V03"},
+    };
+    static const enum profile profiles[] = {PROFILE_MAPI_CDO, PROFILE_EWS_APP};
+    for (size_t i = 0; i < 2 * (sizeof table / sizeof table[0]); i++) {
+        struct survey survey;
+        fixture_healthy(&survey);
+        survey.target.profile = profiles[i % 2];
+        lack_both(&survey, table[i / 2].wire);
+        if (table[i / 2].first != NULL)
+            add_servers(&survey, table[i / 2].first, table[i / 2].second);
+        else if (table[i / 2].wire == NULL) /* the path beside it shows Exchange */
+            check_bool(fixture_check(&survey, EWS, "http.offer"), "http.exchange", true);
+        expect_rules(&survey, table[i / 2].rules, i);
+    }
+}
+
+/* Outlook had RPC over HTTP then. Where that does not work either, it has nothing. */
+static void test_stands_in(void **state)
+{
+    (void)state;
+    static const char *const rpc[] = {
+        "rpc/mail.contoso.test/127.0.0.20:443", "rpc/mail.contoso.test/127.0.0.21:443"};
+    struct survey survey;
+    for (int works = 0; works < 2; works++) {
+        fixture_healthy(&survey);
+        survey.target.profile = PROFILE_OUTLOOK;
+        lack_both(&survey, "14.3.513.0");
+        for (size_t i = 0; works == 0 && i < 2; i++)
+            fixture_fail(&survey, rpc[i], "rpc.connect", CAUSE_RPC_FAULT, "fails");
+        survey_diagnose(&survey);
+        assert_whole(&survey);
+        assert_int_equal(survey.verdict.status, works != 0 ? STATUS_DEGRADED : STATUS_BROKEN);
+        assert_true((find(&survey, "M20") == NULL) == (works != 0));
+        assert_null(find(&survey, "M01"));
+        survey_done(&survey);
+    }
+    /* nothing else was asked: what lacks /mapi tells its age itself */
+    fixture_healthy(&survey);
+    lack_both(&survey, "14.3.513.0");
+    for (struct chain *chain = survey.chains; chain != NULL; chain = chain->next) {
+        for (struct check *at = chain->checks; at != NULL; at = at->next)
+            at->facts = at->outcome == OUTCOME_PASS ? NULL : at->facts;
+    }
+    survey_diagnose(&survey);
+    assert_string_equal(survey.findings->rule, "V01");
+    assert_true(says(survey.findings, "neither MAPI over HTTP (/mapi) nor health pages"));
+    survey_done(&survey);
+}
+
+/* A migration: the newer of the two servers should have it. */
+static void test_half_2010(void **state)
+{
+    (void)state;
+    struct survey survey;
+    fixture_healthy(&survey);
+    lack_both(&survey, NULL);
+    add_servers(&survey, "14.3.123.4", "15.2.2562.37");
+    survey_diagnose(&survey);
+    assert_non_null(find(&survey, "V02"));
+    const struct finding *missing = find(&survey, "M01");
+    assert_non_null(missing);
+    assert_true(strstr(missing->checks[0], "127.0.0.21") != NULL);
+    for (size_t i = 0; i < missing->check_count; i++)
+        assert_null(strstr(missing->checks[i], "127.0.0.20"));
+    survey_done(&survey);
+}
+
 /* ---- V07 ---- */
 
 enum { MANY = 5 };
@@ -350,6 +469,9 @@ int main(void)
         cmocka_unit_test(test_many_servers),
         cmocka_unit_test(test_failed_build),
         cmocka_unit_test(test_back_end),
+        cmocka_unit_test(test_before_2013),
+        cmocka_unit_test(test_stands_in),
+        cmocka_unit_test(test_half_2010),
         cmocka_unit_test(test_schemes),
         cmocka_unit_test(test_schemes_unclear),
         cmocka_unit_test(test_schemes_break),

@@ -115,7 +115,9 @@ static void test_gromox(void **state)
     for (size_t i = 0; i < 3; i++) {
         begin(&survey, NULL);
         set(&survey, "mapi.connect", "mapi.server", names[i]);
+        set(&survey, "mapi.connect", "exchange.build", "15.0.847.4040"); /* a claim, no server */
         survey_diagnose(&survey);
+        assert_int_equal(count(&survey), 1);
         assert_string_equal(survey.findings->rule, "M08");
         assert_int_equal(survey.findings->severity, SEVERITY_INFO);
         assert_int_equal(survey.verdict.status, STATUS_OK);

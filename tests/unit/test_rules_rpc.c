@@ -173,6 +173,8 @@ static void test_schemes(void **state)
     check_text(vdir, "vdir.server", "EX1");
     check_text(vdir, "vdir.internal_host", "mail.contoso.test");
     check_add(vdir, "vdir.auth_internal", "NTLM");
+    survey_diagnose(&survey);
+    assert_null(find(&survey, "V07")); /* no second name for one fault */
     expect_says(&survey, "R03", "the directory has NTLM for EX1/Rpc");
     begin_cdo(&survey, "R03");
     expect_not(&survey, "A25");
@@ -236,6 +238,12 @@ static void test_store_codes(void **state)
         fail_line(&survey, rows[i], "rpc.connect", CAUSE_ACCESS_DENIED, ORIGIN_MAPI)->fault.code =
             EC_NOT_ENCRYPTED;
     expect_component(&survey, "R07", "RPC without encryption at mail.contoso.test", SEVERITY_FAIL);
+    /* Exchange 2010 wants a logon of RPC itself, encrypted or not: no finding */
+    begin_cdo(&survey, "R07");
+    for (size_t i = 0; i < 2; i++)
+        check_text(fixture_check(&survey, rows[i], "rpc.connect"), "rpc.bare",
+            "EcDoConnectEx answers ecAccessDenied (0x80070005)");
+    expect_first(&survey, NULL);
     /* the same number from elsewhere */
     begin_cdo(&survey, NULL);
     for (size_t i = 0; i < 2; i++)

@@ -149,6 +149,60 @@ static void test_public(void **state)
     survey_done(&survey);
 }
 
+/* Whoever has no mailbox opens no public folders either, by EWS as little as by MAPI. */
+static void test_public_without_mailbox(void **state)
+{
+    (void)state;
+    static const char *const faults[] = {"D04", "D05"};
+    for (size_t i = 0; i < 2; i++) {
+        struct survey survey;
+        struct fault fault;
+        begin(&survey, faults[i]);
+        survey.target.profile = PROFILE_MAPI_CDO;
+        survey.target.public_folders = true;
+        struct check *check =
+            check_new(EWS, "ews.public", "t", LAYER_MAILBOX, "public folders", NULL);
+        fault_set(&fault, CAUSE_SOAP_FAULT, ORIGIN_SOAP, 0, "ErrorMissingEmailAddress");
+        check_fail(check, &fault);
+        chain_append(survey_find_chain(&survey, EWS), check);
+        survey_diagnose(&survey);
+        assert_string_equal(survey.findings->rule, faults[i]);
+        assert_null(find(&survey, "X-MAILBOX"));
+        for (const struct finding *at = survey.findings->next; at != NULL; at = at->next)
+            assert_string_equal(at->caused_by, faults[i]);
+        survey_done(&survey);
+    }
+}
+
+/* The directory has the switch that the store speaks of. */
+static void test_blocks(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *fault, *block;
+        bool explained;
+    } table[] = {
+        {"M17", "MAPIBlockOutlookNonCachedMode", true},
+        {"M18", "MAPIBlockOutlookVersions -12.0", true},
+        {"M17", "MAPIBlockOutlookVersions -12.0", false},
+        {"M18", "MAPIBlockOutlookNonCachedMode", false},
+    };
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+        struct survey survey;
+        begin(&survey, table[i].fault);
+        survey.target.profile = PROFILE_MAPI_CDO;
+        struct check *recipient = fixture_extra(
+            &survey, "ldap/dc1.contoso.test/127.0.0.10:389", "ldap.recipient", LAYER_MAILBOX);
+        check_add(recipient, "recipient.mapi_blocks", table[i].block);
+        survey_diagnose(&survey);
+        assert_string_equal(survey.findings->rule, table[i].explained ? "D10" : table[i].fault);
+        assert_int_equal(survey.findings->severity, SEVERITY_FAIL);
+        const char *cause = find(&survey, table[i].fault)->caused_by;
+        assert_true((cause != NULL) == table[i].explained);
+        survey_done(&survey);
+    }
+}
+
 /* One provider works: below the finding that has the cause, or alone. */
 static void test_providers(void **state)
 {
@@ -257,6 +311,8 @@ int main(void)
         cmocka_unit_test(test_move),
         cmocka_unit_test(test_denied),
         cmocka_unit_test(test_public),
+        cmocka_unit_test(test_public_without_mailbox),
+        cmocka_unit_test(test_blocks),
         cmocka_unit_test(test_providers),
         cmocka_unit_test(test_network_error),
         cmocka_unit_test(test_back_end),

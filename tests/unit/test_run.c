@@ -208,6 +208,67 @@ static void test_names(void **state)
     survey_done(&ran.survey);
 }
 
+/* ---- guesses ---- */
+
+/* The planner's own guess waits for what Autodiscover may say of it, and for nothing else. */
+static void test_named(void **state)
+{
+    (void)state;
+    static const struct host tables[][4] = {
+        {{"mail.contoso.test", NAMED, PASS}, {"autodiscover.contoso.test", FIND, PASS},
+            {"contoso.test", PASS, PASS}, {0}},
+        {{"mail.contoso.test", NAMED, PASS}, {"autodiscover.contoso.test", NAP, PASS},
+            {"contoso.test", PASS, PASS}, {0}},
+    };
+    static const struct {
+        const struct host *table;
+        int jobs;
+        const char *autodiscover, *summary;
+    } cases[] = {
+        {tables[0], 32, "autodiscover", "named"}, {tables[1], 32, "autodiscover", "a guess"},
+        {tables[0], 32, NULL, "a guess"},          /* not asked */
+        {tables[1], 1, "autodiscover", "a guess"}, /* and no dead-lock */
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct ran ran;
+        ran_init(&ran, cases[i].table, false);
+        ran.settings.hosts.count = 0; /* the user names none */
+        ran.settings.jobs = cases[i].jobs;
+        if (cases[i].autodiscover != NULL)
+            ran.settings.only.list[ran.settings.only.count++] = cases[i].autodiscover;
+        ran_go(&ran);
+        assert_string_equal(
+            check_at(&ran, "mail.contoso.test", "t.tcp")->summary, cases[i].summary);
+        survey_done(&ran.survey);
+    }
+}
+
+/* ---- what the chains count together ---- */
+
+static void test_wrong_servers(void **state)
+{
+    (void)state;
+    static const struct host table[] = {{"a", WRONG, PASS}, {"b", WRONG, PASS}, {"c", WRONG, PASS},
+        {"d", WRONG, PASS}, {"e", WRONG, REFUSE}, {0}};
+    struct ran ran;
+    int followed = 0, skipped = 0;
+    ran_init(&ran, table, false);
+    ran.settings.jobs = 1;
+    ran_go(&ran);
+    for (size_t i = 0; i + 1 < COUNT(table); i++) {
+        const struct check *check = check_at(&ran, table[i].name, "t.tcp");
+        followed += check->outcome == OUTCOME_PASS;
+        skipped += check->outcome == OUTCOME_SKIPPED &&
+                   strstr(check->summary, "not asked: ") != NULL &&
+                   strstr(check->summary, " has opened it") != NULL;
+    }
+    assert_int_equal(followed, 4); /* one more, and the server pauses us */
+    assert_int_equal(skipped, 1);
+    assert_int_equal(ran.survey.logons_attempted, 1);
+    assert_int_equal(ran.survey.logons_refused, 1);
+    survey_done(&ran.survey);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -217,6 +278,8 @@ int main(void)
         cmocka_unit_test(test_per_host),
         cmocka_unit_test(test_gate),
         cmocka_unit_test(test_names),
+        cmocka_unit_test(test_named),
+        cmocka_unit_test(test_wrong_servers),
     };
     return cmocka_run_group_tests(tests, runs_set_up, runs_tear_down);
 }

@@ -176,11 +176,24 @@ static void test_probes(void **state)
     }
 }
 
+static void test_named_hosts(void **state)
+{
+    (void)state;
+    struct settings settings = {.mail_domain = "contoso.test", .realm = "CONTOSO.TEST"};
+    assert_false(settings_names_host(&settings, "mail.contoso.test")); /* trusted, not named */
+    settings.hosts.list[settings.hosts.count++] = (struct place){"ex1.contoso.test", 135};
+    settings.allow_hosts.list[settings.allow_hosts.count++] = "mail.contoso.test";
+    assert_true(settings_names_host(&settings, "EX1.contoso.test"));
+    assert_true(settings_names_host(&settings, "Mail.contoso.test"));
+    assert_false(settings_names_host(&settings, "ex2.contoso.test"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_trust),
         cmocka_unit_test(test_empty_domains_trust_nobody),
+        cmocka_unit_test(test_named_hosts),
         cmocka_unit_test(test_services),
         cmocka_unit_test(test_probes),
     };
