@@ -332,7 +332,7 @@ static void tell_mailbox(struct session *session, const char *guid)
 }
 
 /* … as the account, which may be another's. */
-static void tell_user(struct session *session, struct check *check)
+static void tell_user(struct session *session)
 {
     static const char *const attributes[] = {"legacyExchangeDN", NULL};
     const struct settings *settings = session->settings;
@@ -345,7 +345,11 @@ static void tell_user(struct session *session, struct check *check)
         .filter = ldap_logon_filter(&session->arena, settings),
         .attributes = attributes,
         .max = 2};
-    if (!ldap_find(session, check, &search, &found, &ignored) || found.count != 1)
+    bool ok = directory_search(
+        session->directory, &search, session_limit(session), &session->arena, &found, &ignored);
+    session_trace(
+        session, '*', "search \"%s\" %s: %zu", search.base, search.filter, ok ? found.count : 0);
+    if (!ok || found.count != 1)
         return;
     const char *legacy_dn = entry_text(&found.entries[0], "legacyExchangeDN");
     if (legacy_dn != NULL)
@@ -354,7 +358,7 @@ static void tell_user(struct session *session, struct check *check)
 
 static void mailbox_run(struct session *session, struct check *check)
 {
-    tell_user(session, check);
+    tell_user(session);
     judge_mailbox(&session->account, check);
     tell_mailbox(session, check_get_text(check, "mailbox.guid", NULL));
 }

@@ -166,9 +166,11 @@ static bool may_ntlm(struct session *session, struct fault *fault)
 {
     struct check self = {.id = session->chain_id};
     char who[256];
-    if (session->settings->secret == NULL)
+    if (session->settings->secret == NULL ||
+        (session->settings->auth & (AUTH_NTLM | AUTH_NEGOTIATE)) == 0)
         return fault_set(fault, CAUSE_NO_SCHEME, ORIGIN_EXREACH, 0,
-            "security inside RPC: no Kerberos ticket, and no password for NTLM");
+            "security inside RPC: no Kerberos ticket, and %s",
+            session->settings->secret == NULL ? "no password for NTLM" : "--auth leaves NTLM out");
     bool tickets = session->scheme != NULL && strcmp(session->scheme, "Kerberos") == 0;
     if (rpc_is_tcp(&session->endpoint) || !tickets)
         return true;

@@ -17,6 +17,14 @@ static bool fail_at(struct rpc_dial *dial, const char *stage)
     return false;
 }
 
+static struct net_limit limit_of(const struct rpc_dial *dial, const struct beside *beside)
+{
+    struct net_limit limit = beside_limit(beside);
+    if (dial->deadline.at_us != 0)
+        limit.deadline = deadline_earlier(limit.deadline, dial->deadline);
+    return limit;
+}
+
 static bool connect_to(struct rpc_dial *dial, const struct beside *beside)
 {
     struct session *session = dial->session;
@@ -25,7 +33,7 @@ static bool connect_to(struct rpc_dial *dial, const struct beside *beside)
     net_sock sock = NET_SOCK_NONE;
     http_close(dial->conn);
     dial->conn = NULL;
-    if (!sock_connect(&session->connect, beside_limit(beside), &sock, &dial->fault) ||
+    if (!sock_connect(&session->connect, limit_of(dial, beside), &sock, &dial->fault) ||
         !http_open(
             &origin, sock, session->trust, session->settings->insecure, &dial->conn, &dial->fault))
         return fail_at(dial, "connect");
@@ -48,7 +56,7 @@ static bool ask(struct rpc_dial *dial, const struct beside *beside, const char *
         .body_max = HTTP_STREAM_TAKE_MAX,
         .credentials = authorization != NULL};
     http_response_done(&dial->answer);
-    if (!http_exchange(dial->conn, &request, beside_limit(beside), &dial->answer, &dial->fault))
+    if (!http_exchange(dial->conn, &request, limit_of(dial, beside), &dial->answer, &dial->fault))
         return fail_at(dial, http_tls(dial->conn)->done ? "channels" : "connect");
     const struct tls_seen *seen = http_tls(dial->conn);
     memcpy(dial->end_point, seen->end_point, seen->end_point_length);
@@ -110,7 +118,13 @@ static void prepare_work(void *context, const struct beside *beside)
 void rpc_dial_begin(struct rpc_dial *dial, struct session *session, enum rpch_channel channel,
     const char *offer_target)
 {
-    *dial = (struct rpc_dial){.session = session, .channel = channel};
+    rpc_dial_begin_until(dial, session, channel, offer_target, (struct deadline){.at_us = 0});
+}
+
+void rpc_dial_begin_until(struct rpc_dial *dial, struct session *session,
+    enum rpch_channel channel, const char *offer_target, struct deadline deadline)
+{
+    *dial = (struct rpc_dial){.session = session, .channel = channel, .deadline = deadline};
     dial->offer_target = arena_strdup(&dial->arena, offer_target);
     dial->dialling = run_beside(session, dial_work, dial);
 }

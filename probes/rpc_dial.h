@@ -17,6 +17,7 @@ struct rpc_dial {
     struct beside *dialling, *preparing;
     const char *offer_target; /* of the anonymous request */
     const char *target;       /* of the legs */
+    struct deadline deadline; /* of all its waits together; at_us 0: each has its own */
     struct logon_attempt attempt;
 
     struct http_conn *conn;
@@ -32,6 +33,9 @@ struct rpc_dial {
  * the channel bindings is known then. */
 void rpc_dial_begin(struct rpc_dial *dial, struct session *session, enum rpch_channel channel,
     const char *offer_target);
+/* The same, and all of it is over by the deadline. */
+void rpc_dial_begin_until(struct rpc_dial *dial, struct session *session,
+    enum rpch_channel channel, const char *offer_target, struct deadline deadline);
 /* Legs of the scheme; a second time with another one. */
 void rpc_dial_prepare(
     struct rpc_dial *dial, const char *target, const struct logon_attempt *attempt);

@@ -270,6 +270,18 @@ static bool holds_back(const struct survey *survey)
     return false;
 }
 
+/* RPC over HTTP is there, and nobody said for which server to ask it. */
+static bool lacks_server_name(const struct survey *survey)
+{
+    for (const struct chain *chain = survey->chains; chain != NULL; chain = chain->next) {
+        const struct check *connect = chain_check(chain, "rpc.connect");
+        if (connect != NULL && connect->outcome == OUTCOME_SKIPPED &&
+            strstr(connect->summary, "is not known") != NULL)
+            return true;
+    }
+    return false;
+}
+
 static const char *unknown_summary(struct survey *survey, unsigned services)
 {
     const char *reason = "our own trouble left it open";
@@ -279,6 +291,8 @@ static const char *unknown_summary(struct survey *survey, unsigned services)
         reason = "the run's deadline passed";
     else if (holds_back(survey))
         reason = "the password was not sent: one more failed logon would lock the account (A31)";
+    else if ((services & NEEDS(RPC)) != 0 && lacks_server_name(survey))
+        reason = "nobody told the name of the RPC server: neither Autodiscover nor the directory";
     else if (first_of(survey, SEVERITY_WARN) == NULL)
         reason = "nothing was found to test, or it was skipped";
     const char *names = service_list(survey, services);

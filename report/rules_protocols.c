@@ -164,9 +164,46 @@ static void cite_switches(struct scan *scan, bool left_over)
     }
 }
 
+/* The store's own word for it, whoever may read the directory. */
+static bool is_disabled(const struct check *check)
+{
+    return (mapi_is(check, "connect") || mapi_is(check, "mailbox") ||
+               mapi_is(check, "mailbox_of")) &&
+           mapi_code(check) == EC_PROTOCOL_DISABLED;
+}
+
+/* Then D11 has it. */
+static bool has_left_overs(const struct survey *survey, const struct check *check)
+{
+    unsigned needed = needed_services(survey);
+    for (const struct chain *chain = survey->chains; chain != NULL; chain = chain->next) {
+        for (const struct check *at = chain->checks; at != NULL; at = at->next) {
+            if (is_recipient(at) && is_left_over(at, needed) &&
+                text_equal_nocase(mapi_mailbox(survey, at), mapi_mailbox(survey, check)))
+                return true;
+        }
+    }
+    return false;
+}
+
+static void cite_disabled(struct scan *scan)
+{
+    for (const struct chain *chain = scan->survey->chains; chain != NULL; chain = chain->next) {
+        for (const struct check *at = chain->checks; at != NULL; at = at->next) {
+            if (!is_disabled(at) || has_left_overs(scan->survey, at))
+                continue;
+            struct match *match = mailbox_match(scan, at->subject);
+            match_cite(scan, match, chain, at);
+            match_say(scan, match, "the store refuses with ecProtocolDisabled (0x7d8): %s is off",
+                service_title(chain->endpoint.service));
+        }
+    }
+}
+
 static void when_switched_off(struct scan *scan)
 {
     cite_switches(scan, false);
+    cite_disabled(scan);
 }
 
 static void when_left_over(struct scan *scan)
@@ -202,6 +239,8 @@ static bool switches_explain(
     bool any, blocked = false;
     for (size_t i = 0; i < match->check_count; i++) {
         services |= taken_services(match->checks[i], all, &any);
+        if (is_disabled(match->checks[i]))
+            services |= 1u << survey_chain_of(survey, match->checks[i])->endpoint.service;
         blocked |= is_block_of(match->checks[i], mapi_code(check));
     }
     const char *mailbox = check->subject != NULL ? check->subject : survey->target.address;
@@ -236,7 +275,9 @@ const struct rule rules_protocols[] = {
             "LDAP: protocolSettings has an entry for the protocol that begins with its name and 0; "
             "EWS: msExchEwsEnabled 0. "
             "Autodiscover leaves out the EXCH part. EWS: 403 after the logon. OWA: an error page. "
-            "MAPI: ecRpcHttpDisallowed, ecCachedModeRequired. All other mailboxes work.",
+            "MAPI: ecProtocolDisabled (0x7d8), ecRpcHttpDisallowed, ecCachedModeRequired. All "
+            "other "
+            "mailboxes work.",
         .fix = {"See them all: Get-CASMailbox {address} | fl *Enabled,MAPIBlock*",
             "Switch on what is needed: Set-CASMailbox {address} -MAPIEnabled $true "
             "-MAPIBlockOutlookRpcHttp $false (-EwsEnabled, -OWAEnabled, -MapiHttpEnabled)",

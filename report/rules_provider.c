@@ -104,8 +104,11 @@ static void cite_provider(struct scan *scan, const struct chain *chain, const st
     const struct check *works)
 {
     bool book = mapi_is(broken, "book");
+    const char *provider = book ? "address book" : "store", *host = chain->endpoint.host;
     struct match *match =
-        scan_matchf(scan, "%s of %s", book ? "address book" : "store", chain->endpoint.host);
+        scan_match(scan, provider, arena_printf(scan->arena, "%s of %s", provider, host));
+    if (!match_names(match, host))
+        match->component = arena_printf(scan->arena, "%s, %s", match->component, host);
     match->echo = ECHO_IF_EXPLAINED;
     match_cite(scan, match, chain, broken);
     match_say(scan, match, "the %s works: %s", book ? "store" : "address book", works->summary);
@@ -167,7 +170,8 @@ const struct rule rules_provider[] = {
         .fix = {"The address book fails: restart its service (MSExchangeAB on Exchange 2010, the "
                 "application pools MSExchangeMapiAddressBookAppPool and MSExchangeRpcProxyAppPool "
                 "later); look whether the server reaches a global catalogue.",
-            "The store fails: see the finding that names its code.",
+            "The store fails: its answer, in the evidence, has the code and its words; the mailbox "
+            "server's Application log (MSExchangeIS) has more of the same minute.",
             "Both work in exreach: restart the MAPI/CDO host program, which frees its sessions.",
             "See each alone: exreach probe mapi {address} and exreach probe rpc {address}"},
         .references = {"Microsoft: MAPI return codes, MAPI_E_FAILONEPROVIDER",

@@ -167,6 +167,29 @@ static bool is_unknown_server(const struct check *check)
     return failed_line(check) && either_status(check, 404);
 }
 
+/* Somebody else than exreach itself named the server: Autodiscover, or the mailbox's GUID in AD. */
+static bool anybody_named_server(const struct survey *survey)
+{
+    for (const struct chain *chain = survey->chains; chain != NULL; chain = chain->next) {
+        if (chain->endpoint.service == SERVICE_AUTODISCOVER &&
+            check_is_good(chain_cell(chain, LAYER_PROTOCOL)))
+            return true;
+        for (const struct check *at = chain->checks; at != NULL; at = at->next) {
+            if (at->subject == NULL && check_fact(at, "mailbox.guid") != NULL)
+                return true;
+        }
+    }
+    return false;
+}
+
+/* 404 for a name that nobody ever told is evidence for nothing. */
+static bool is_guess(
+    const struct survey *survey, const struct chain *chain, const struct check *check)
+{
+    return text_equal_nocase(check_get_text(check, "rpc.server", ""), chain->endpoint.host) &&
+           !anybody_named_server(survey);
+}
+
 static bool cites_autodiscover(const struct scan *scan, const struct match *match)
 {
     for (size_t i = 0; i < match->check_count; i++) {
@@ -190,6 +213,10 @@ static void found_unknown_server(
     struct scan *scan, const struct chain *chain, const struct check *check)
 {
     const char *server = check_get_text(check, "rpc.server", "asked for");
+    if (is_guess(scan->survey, chain, check)) {
+        blame_autodiscover(scan, check);
+        return;
+    }
     struct match *match =
         scan_matchf(scan, "server name %s in RPC over HTTP at %s", server, rpc_place(scan, chain));
     match_cite(scan, match, chain, check);
@@ -308,9 +335,42 @@ static void found_held(struct scan *scan, const struct chain *chain, const struc
                 : "the RPC proxy does not answer an echo either");
 }
 
+/* One connection is ended, or IN is answered like a page, and the other channel goes on. Where the
+ * server goes, it takes both. */
+static bool is_cut(const struct check *check)
+{
+    bool in = check_fact(check, "rpc.in_ended") != NULL;
+    bool out = check_fact(check, "rpc.out_ended") != NULL;
+    if (strncmp(check->probe, "rpc.", 4) != 0 || check->outcome != OUTCOME_FAIL || in == out ||
+        channel_status(check, false) != 200)
+        return false;
+    if (in && channel_status(check, true) == 200)
+        return true;
+    return channel_status(check, true) == 0 &&
+           (check->fault.cause == CAUSE_CLOSED || check->fault.cause == CAUSE_RESET ||
+               check->fault.cause == CAUSE_TRUNCATED);
+}
+
+static void found_cut(struct scan *scan, const struct chain *chain, const struct check *check)
+{
+    bool in = check_fact(check, "rpc.in_ended") != NULL;
+    struct match *match = scan_matchf(scan, "proxy before %s", rpc_place(scan, chain));
+    match_cite(scan, match, chain, check);
+    if (channel_status(check, true) == 200)
+        match_say(scan, match,
+            "RPC_IN_DATA is answered with 200 while its body is still on the way: an RPC proxy "
+            "never answers it, so something before it did");
+    else
+        match_say(scan, match,
+            "%s is cut off while %s stays open on the same server: a server that stops ends both",
+            in ? "RPC_IN_DATA" : "RPC_OUT_DATA", in ? "RPC_OUT_DATA" : "RPC_IN_DATA");
+    say_other_ports(scan, match, chain);
+}
+
 static void when_held(struct scan *scan)
 {
     rpc_scan(scan, is_held, found_held);
+    rpc_scan(scan, is_cut, found_cut);
 }
 
 #define OUTLOOK_ANYWHERE "Microsoft: Set-OutlookAnywhere"
@@ -417,7 +477,7 @@ const struct rule rules_rpc[] = {
     {
         .id = "T05",
         .layer = LAYER_PROTOCOL,
-        .title = "A proxy on the way holds back what an RPC channel carries",
+        .title = "A proxy on the way holds back an RPC channel, or cuts it off",
         .severity = SEVERITY_FAIL,
         .when = when_held,
         .explains = rpc_row_explains,
@@ -425,11 +485,15 @@ const struct rule rules_rpc[] = {
             "Both channels of RPC over HTTP are requests that never end: Exchange must get each "
             "packet of RPC_IN_DATA at once, and the client each packet that follows the 200 of "
             "RPC_OUT_DATA. A proxy that wants a request whole before it passes it on, or an answer "
-            "whole, waits for ever, and so does the client.",
+            "whole, waits for ever, and so does the client. One that limits the size or the time "
+            "of a "
+            "request cuts the channel off, or answers it itself.",
         .looks_like =
             "RPC_OUT_DATA: 200. Then nothing until the time is up: CONN/A3 stays away where the "
             "OUT channel is buffered, CONN/C2 where the IN channel is. An echo, of 20 bytes, gets "
-            "through. A Content-Length over a limit is another sign.",
+            "through. Or one channel ends (reset, closed) or RPC_IN_DATA is answered with 200, and "
+            "the "
+            "other channel goes on: a limit on size or time.",
         .fix = {"On the proxy or load balancer before {host}: no request and no response buffering "
                 "for /rpc (nginx: proxy_request_buffering off, proxy_buffering off; others call it "
                 "streaming, or an RPC or Outlook Anywhere mode).",

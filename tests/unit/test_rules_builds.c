@@ -136,9 +136,10 @@ static void test_back_end(void **state)
 
 /* ---- what Exchange 2010 lacks ---- */
 
-static void answer_404(struct check *check)
+static void answer_404(struct check *check, const char *build)
 {
     check->fault = (struct fault){.cause = CAUSE_HTTP_STATUS, .origin = ORIGIN_HTTP, .code = 404};
+    check_text(check, "exchange.build", build);
     check_text(check, "node", strstr(check->id, "127.0.0.20") != NULL ? "EX1" : "EX2");
 }
 
@@ -153,8 +154,9 @@ static void lack_both(struct survey *survey, const char *build)
             if (build == NULL && check_fact(at, "exchange.build") != NULL)
                 at->facts = NULL;
             if (at->outcome == OUTCOME_FAIL && strcmp(at->probe, "http.offer") == 0)
-                answer_404(at);
-            if (strcmp(at->probe, "http.health") != 0)
+                answer_404(at, build);
+            if (strcmp(at->probe, "http.health") != 0 ||
+                (at->outcome != OUTCOME_PASS && chain->endpoint.service != SERVICE_MAPI))
                 continue;
             check_settle(at, OUTCOME_WARN, "healthcheck.htm answers 404");
             check_int(at, "health.status", 404);
