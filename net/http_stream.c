@@ -122,6 +122,10 @@ bool http_stream_ended(struct http_conn *conn, struct fault *fault)
     if (flight->upload.lost == SOCK_RESET && fault->cause == CAUSE_CLOSED)
         fault_set(fault, CAUSE_RESET, ORIGIN_SYSTEM, ECONNRESET,
             "%.110s reset the connection (RST) without an answer to our request", conn->whom);
+    /* What curl then wants is another connection: as if it had ended before. */
+    else if (conn->second_dial && flight->upload.queued > 0 && fault->cause == CAUSE_CLOSED)
+        fault_set(fault, CAUSE_CLOSED, ORIGIN_EXREACH, 0,
+            "%.110s closed the connection without an answer to our request", conn->whom);
     return true;
 }
 
@@ -181,6 +185,9 @@ static bool perform(struct http_conn *conn, struct fault *fault)
     if (flight->upload.announced == 0 || flight->upload.lost != SOCK_OPEN || flight->ended)
         return true;
     flight->upload.lost = sock_end(conn->sock);
+    /* TLS may end before TCP does, or without: curl has read that and goes on with the upload. */
+    if (flight->upload.lost == SOCK_OPEN && conn->tls && conn->seen.close_notify)
+        flight->upload.lost = SOCK_CLOSED;
     if (flight->upload.lost == SOCK_OPEN)
         return true;
     return http_perform(conn, fault); /* what came right before the end */

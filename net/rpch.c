@@ -5,7 +5,10 @@
 
 #include "net/rpch_impl.h"
 
-enum { HELD_MAX = 1024 * 1024 };
+enum {
+    HELD_MAX = 1024 * 1024,
+    PING_LEAST_MS = 100 /* whatever the server says */
+};
 
 struct http_conn *rpch_conn(const struct rpch *rpch, enum rpch_channel channel)
 {
@@ -27,7 +30,41 @@ bool rpch_write_rts(struct rpch *rpch, const struct writer *writer, struct fault
     if (!http_stream_write(rpch_conn(rpch, RPCH_IN), writer->bytes, writer->length, fault))
         return false;
     rts_link_sent(&rpch->link, writer->length, true);
+    rpch->sent_us = clock_monotonic_us();
     return true;
+}
+
+/* ---- pings ---- */
+
+/* Half of the shortest time after which somebody may take IN for dead, as 3.2.1.2.1 has it: what
+ * CONN/C2 and CONN/A3 said (0: nothing), and the keep-alive we asked for in CONN/B1. */
+static struct deadline ping_due(const struct rpch *rpch)
+{
+    const uint32_t told[] = {rpch->link.in_timeout_ms, rpch->link.out_timeout_ms};
+    int64_t timeout_ms = RTS_KEEP_ALIVE_MS;
+    for (size_t i = 0; i < sizeof told / sizeof told[0]; i++) {
+        if (told[i] != 0 && told[i] < timeout_ms)
+            timeout_ms = told[i];
+    }
+    int64_t ping_ms = timeout_ms / 2 > PING_LEAST_MS ? timeout_ms / 2 : PING_LEAST_MS;
+    return (struct deadline){.at_us = rpch->sent_us + ping_ms * 1000};
+}
+
+/* [MS-RPCH] 3.2.2.6.1: "unless LastSendTimeStamp has been set recently". What still waits to go out
+ * keeps the channel as busy as a ping would. */
+static bool ping(struct rpch *rpch, struct fault *fault)
+{
+    uint8_t bytes[RTS_HEADER_SIZE];
+    struct writer writer = writer_of(bytes, sizeof bytes);
+    if (!deadline_passed(ping_due(rpch)))
+        return true;
+    if (!http_stream_drained(rpch_conn(rpch, RPCH_IN)) ||
+        sizeof bytes > RTS_LIFETIME - rpch->link.lifetime_used) {
+        rpch->sent_us = clock_monotonic_us();
+        return true;
+    }
+    rts_write_ping(&writer);
+    return rpch_write_rts(rpch, &writer, fault);
 }
 
 /* ---- what comes on OUT ---- */
@@ -90,6 +127,7 @@ bool rpch_collect(struct rpch *rpch, struct fault *fault)
             return false;
     }
     http_stream_take(out, rpch->used);
+    rpch->taken += rpch->used;
     rpch->used = 0;
     return true;
 }
@@ -134,14 +172,47 @@ static bool is_oversized(const struct rpch *rpch, struct fault *fault)
     return true;
 }
 
-/* Something new on either channel; what came is held. */
+static bool is_in_session(const struct rpch *rpch)
+{
+    return rpch->link.state == RTS_STATE_OPEN || rpch->link.state == RTS_STATE_RECYCLING;
+}
+
+/* That OUT's body should have been a gigabyte long tells nobody anything. */
+bool rpch_out_has_failed(const struct rpch *rpch, struct fault *fault)
+{
+    struct http_conn *out = rpch_conn(rpch, RPCH_OUT);
+    const uint8_t *bytes = NULL;
+    struct fault why = {0};
+    if (!rpch_has_failed(&rpch->request, RPCH_OUT, out, &why))
+        return false;
+    bool ended = why.cause == CAUSE_TRUNCATED || why.cause == CAUSE_CLOSED;
+    unsigned long long got = rpch->taken + http_stream_bytes(out, &bytes);
+    if (ended && is_in_session(rpch))
+        fault_set(&why, why.cause, why.origin, why.code,
+            "RPC_OUT_DATA: the connection ended in the middle of the session, after %llu bytes; a "
+            "proxy's idle or lifetime limit does this",
+            got);
+    else if (why.cause == CAUSE_TRUNCATED && http_stream_status(out) == 200)
+        fault_set(&why, why.cause, why.origin, why.code,
+            "RPC_OUT_DATA: the connection ended while the session was being opened, after %llu "
+            "bytes",
+            got);
+    if (fault != NULL)
+        *fault = why;
+    return true;
+}
+
+/* Something new on either channel, or a ping has become due: what came is held. */
 static bool pump(struct rpch *rpch, struct net_limit limit, struct fault *fault)
 {
     struct fault why = {0};
+    struct net_limit step = limit;
     if (rpch_has_failed(&rpch->request, RPCH_IN, rpch_conn(rpch, RPCH_IN), fault) ||
-        rpch_has_failed(&rpch->request, RPCH_OUT, rpch_conn(rpch, RPCH_OUT), fault))
+        rpch_out_has_failed(rpch, fault) || !ping(rpch, fault))
         return false;
-    if (http_streams_drive(rpch->conns, RPCH_CHANNELS, limit, &why))
+    step.deadline = deadline_earlier(limit.deadline, ping_due(rpch));
+    if (http_streams_drive(rpch->conns, RPCH_CHANNELS, step, &why) ||
+        (why.cause == CAUSE_TIMEOUT && !deadline_passed(limit.deadline)))
         return rpch_collect(rpch, fault);
     if (why.cause == CAUSE_TIMEOUT && !is_oversized(rpch, &why))
         (void)rpch_timeout_fault(rpch->link.state, &why);
@@ -177,6 +248,7 @@ static bool rpch_send(
     if (!http_stream_write(in, pdu, length, fault))
         return false;
     rts_link_sent(&rpch->link, length, false);
+    rpch->sent_us = clock_monotonic_us();
     return true;
 }
 

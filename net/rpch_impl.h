@@ -26,7 +26,9 @@ struct rpch {
     uint8_t a1[RTS_A1_SIZE];
     struct rts_link link;
     int64_t begun_us;
-    size_t used; /* of OUT's bytes, not taken yet */
+    size_t used;     /* of OUT's bytes, not taken yet */
+    uint64_t taken;  /* … taken, since its answer began */
+    int64_t sent_us; /* when the last PDU went on IN: LastSendTimeStamp of 3.2.2.1 */
     struct rpch_held *first, *last;
     size_t held;
     uint8_t pdu[UINT16_MAX];
@@ -37,6 +39,8 @@ struct rpch {
 struct http_conn *rpch_conn(const struct rpch *rpch, enum rpch_channel channel);
 void rpch_trace(const struct rpch *rpch, char direction, const void *pdu, size_t length);
 bool rpch_write_rts(struct rpch *rpch, const struct writer *writer, struct fault *fault);
+/* rpch_has_failed() of OUT, in words that tell how far the session was. */
+bool rpch_out_has_failed(const struct rpch *rpch, struct fault *fault);
 /* All that has come on OUT; RPC PDUs are held. */
 bool rpch_collect(struct rpch *rpch, struct fault *fault);
 

@@ -105,6 +105,8 @@ static bool channel_fails(const struct opening *opening, enum rpch_channel chann
     struct fault *why = &opening->seen->faults[channel];
     if (why->cause != CAUSE_NONE)
         return true;
+    if (channel == RPCH_OUT)
+        return rpch_out_has_failed(opening->rpch, why);
     return rpch_has_failed(
         &opening->rpch->request, channel, rpch_conn(opening->rpch, channel), why);
 }

@@ -121,8 +121,8 @@ void rpc_dial_begin(struct rpc_dial *dial, struct session *session, enum rpch_ch
     rpc_dial_begin_until(dial, session, channel, offer_target, (struct deadline){.at_us = 0});
 }
 
-void rpc_dial_begin_until(struct rpc_dial *dial, struct session *session,
-    enum rpch_channel channel, const char *offer_target, struct deadline deadline)
+void rpc_dial_begin_until(struct rpc_dial *dial, struct session *session, enum rpch_channel channel,
+    const char *offer_target, struct deadline deadline)
 {
     *dial = (struct rpc_dial){.session = session, .channel = channel, .deadline = deadline};
     dial->offer_target = arena_strdup(&dial->arena, offer_target);

@@ -34,8 +34,8 @@ struct rpc_dial {
 void rpc_dial_begin(struct rpc_dial *dial, struct session *session, enum rpch_channel channel,
     const char *offer_target);
 /* The same, and all of it is over by the deadline. */
-void rpc_dial_begin_until(struct rpc_dial *dial, struct session *session,
-    enum rpch_channel channel, const char *offer_target, struct deadline deadline);
+void rpc_dial_begin_until(struct rpc_dial *dial, struct session *session, enum rpch_channel channel,
+    const char *offer_target, struct deadline deadline);
 /* Legs of the scheme; a second time with another one. */
 void rpc_dial_prepare(
     struct rpc_dial *dial, const char *target, const struct logon_attempt *attempt);

@@ -21,6 +21,7 @@ struct rpc_http {
     struct fault fault; /* of OUT; CAUSE_NONE */
     bool due;           /* the line is to be made of this; false: none yet, or it was */
     bool swallowed;     /* what goes on an IN channel does not come through: seen once */
+    bool expects;       /* … unless 100 Continue is waited for: seen once */
     bool refused;       /* a channel's logon was: no further one is tried */
 };
 
@@ -198,6 +199,14 @@ static void count_logon(struct session *session, const struct rpch_seen *seen, i
     session->rpc->http->refused |= refused;
 }
 
+/* Nothing of an IN channel came through in time, neither its logon nor CONN/B1. */
+static void note_swallowed(
+    struct session *session, const struct rpc_line *line, const struct fault *fault)
+{
+    if (fault->cause == CAUSE_TIMEOUT && line->channels.faults[RPCH_IN].cause == CAUSE_TIMEOUT)
+        session->rpc->http->swallowed = true;
+}
+
 /* IN's proof goes out here: OUT has its 200. */
 static bool open_own(struct session *session, struct rpc_line *line, struct fault *fault)
 {
@@ -243,10 +252,13 @@ static bool open_fresh(
     struct rpch_request request = request_of(session, server_of(session, line), line->place);
     const char *target =
         rpc_target(&session->arena, &session->endpoint, request.server, line->place);
+    struct deadline until = {.at_us = 0};
     bool ok = true;
     request.expect_continue = expect;
+    if (limit_ms > 0)
+        until = deadline_in_ms(limit_ms);
     for (int i = 0; i < RPCH_CHANNELS; i++) {
-        rpc_dial_begin(&dials[i], session, (enum rpch_channel)i, target);
+        rpc_dial_begin_until(&dials[i], session, (enum rpch_channel)i, target, until);
         rpc_dial_prepare(&dials[i], target, &session->rpc->http->attempt);
     }
     for (int i = 0; ok && i < RPCH_CHANNELS; i++) {
@@ -290,11 +302,13 @@ static void try_echo(struct session *session, struct rpc_line *line)
         rpc_target(&session->arena, &session->endpoint, request.server, line->place);
     struct rpch_echo echo = {.answered = false};
     struct fault fault = {.cause = CAUSE_NONE};
-    rpc_dial_begin(&dial, session, RPCH_IN, target);
+    struct net_limit limit = session_limit(session);
+    limit.deadline = deadline_earlier(limit.deadline, deadline_in_ms(AGAIN_MS));
+    rpc_dial_begin_until(&dial, session, RPCH_IN, target, limit.deadline);
     rpc_dial_prepare(&dial, target, &session->rpc->http->attempt);
     line->echo_tried = true;
     if (rpc_dial_ready(&dial, &request.legs[RPCH_IN], &fault)) {
-        if (rpch_echo(&request, RPCH_IN, session_limit(session), &echo, &fault))
+        if (rpch_echo(&request, RPCH_IN, limit, &echo, &fault))
             run_count_logon(session, echo.response.status == 401);
         line->echoed = echo.answered;
         http_response_done(&echo.response);
@@ -318,6 +332,7 @@ static bool open_expecting(
     bool stays_away = why->cause == CAUSE_TIMEOUT && line->channels.state == RTS_STATE_C2_WAIT;
     bool known = session->rpc->http->swallowed;
     *fault = *why;
+    note_swallowed(session, line, why);
     if (stays_away && known)
         return false;
     if (stays_away)
@@ -326,10 +341,11 @@ static bool open_expecting(
         return false;
     session_trace(session, '*', "once more, waiting for 100 Continue on RPC_IN_DATA");
     if (!open_fresh(session, &second, true, AGAIN_MS, &ignored)) {
-        session->rpc->http->swallowed = stays_away;
         rpc_line_done(&second);
         return false;
     }
+    session->rpc->http->swallowed = false;
+    session->rpc->http->expects = true;
     second.echo_tried = line->echo_tried;
     second.echoed = line->echoed;
     second.bare = line->bare;
@@ -371,8 +387,8 @@ bool rpc_http_line_open(
         return fault_set(fault, CAUSE_NO_SCHEME, ORIGIN_EXREACH, 0,
             "RPC over HTTP did not log on: nothing to open further channels with");
     int limit_ms = http->swallowed ? AGAIN_MS : 0;
-    bool ok =
-        own ? open_own(session, line, &why) : open_fresh(session, line, false, limit_ms, &why);
+    bool ok = own ? open_own(session, line, &why)
+                  : open_fresh(session, line, http->expects, limit_ms, &why);
     if (!ok && !open_expecting(session, line, &why, fault))
         return false;
     if (!bind_line(session, line, guard, fault))

@@ -21,6 +21,11 @@ void rpc_row_sealed(struct rpc_line *line, bool helped);
 /* The answer to a first call that is worth to be asked again, sealed. */
 bool rpc_wants_seal(const struct rpc_line *line, const struct fault *fault);
 
+/* The line was not opened because the proxy does not know a name that we could but guess: true:
+ * settled as SKIPPED, because our guess is no fault of theirs. */
+bool rpc_row_is_nameless(
+    const struct rpc_session *rpc, const struct rpc_line *line, struct check *check);
+
 /* What the calls over a line brought: line->seen, and its stage where one failed. */
 void rpc_row_called(struct rpc_line *line, bool ok);
 

@@ -114,9 +114,18 @@ static bool learn_mailbox(struct session *session, struct check *check)
 }
 
 /* 404 behind a logon that went well. */
-static bool is_unknown_server(const struct rpch_seen *seen)
+bool rpc_row_is_nameless(
+    const struct rpc_session *rpc, const struct rpc_line *line, struct check *check)
 {
-    return seen->answers[RPCH_OUT].status == 404 || seen->answers[RPCH_IN].status == 404;
+    const struct http_response *answers = line->channels.answers;
+    bool unknown = answers[RPCH_OUT].status == 404 || answers[RPCH_IN].status == 404;
+    if (!rpc->guessed || !unknown)
+        return false;
+    check_settle(check, OUTCOME_SKIPPED,
+        "the name of the RPC server is not known: neither Autodiscover nor the directory told it, "
+        "and the proxy does not know %.100s",
+        rpc->server);
+    return true;
 }
 
 static void connect_run(struct session *session, struct check *check)
@@ -127,12 +136,7 @@ static void connect_run(struct session *session, struct check *check)
     struct fault fault;
     if (!rpc_row_line(session, RPC_STORE, &line, &fault)) {
         note_rpc_line(line, rpc, check);
-        if (rpc->guessed && is_unknown_server(&line->channels))
-            check_settle(check, OUTCOME_SKIPPED,
-                "the name of the RPC server is not known: neither Autodiscover nor the directory "
-                "told it, and the proxy does not know %.100s",
-                rpc->server);
-        else
+        if (!rpc_row_is_nameless(rpc, line, check))
             check_fail(check, &fault);
         return;
     }

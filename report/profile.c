@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "report/rule.h"
+#include "report/rule_mapi.h"
 #include "report/rule_version.h"
 
 #define NEEDS(service) (1u << SERVICE_##service)
@@ -90,7 +90,7 @@ bool profile_row_works(const struct survey *survey, const struct chain *chain)
         return check_is_good(cell) || (cell != NULL && cell->outcome == OUTCOME_SKIPPED);
     }
     if (!survey->target.anonymous)
-        return chain_works(chain) && !any_provider_failed(chain);
+        return chain_works(chain) && !any_provider_failed(chain) && !mapi_server_is_unknown(chain);
     /* Without a password a KDC shows itself in its answer to an AS-REQ, others in HTTP or rootDSE.
      */
     return works_up_to(chain, chain->endpoint.service == SERVICE_KERBEROS ? LAYER_TCP : LAYER_HTTP);
@@ -270,13 +270,10 @@ static bool holds_back(const struct survey *survey)
     return false;
 }
 
-/* RPC over HTTP is there, and nobody said for which server to ask it. */
-static bool lacks_server_name(const struct survey *survey)
+static bool any_lacks_server_name(const struct survey *survey)
 {
     for (const struct chain *chain = survey->chains; chain != NULL; chain = chain->next) {
-        const struct check *connect = chain_check(chain, "rpc.connect");
-        if (connect != NULL && connect->outcome == OUTCOME_SKIPPED &&
-            strstr(connect->summary, "is not known") != NULL)
+        if (mapi_server_is_unknown(chain))
             return true;
     }
     return false;
@@ -291,7 +288,7 @@ static const char *unknown_summary(struct survey *survey, unsigned services)
         reason = "the run's deadline passed";
     else if (holds_back(survey))
         reason = "the password was not sent: one more failed logon would lock the account (A31)";
-    else if ((services & NEEDS(RPC)) != 0 && lacks_server_name(survey))
+    else if ((services & NEEDS(RPC)) != 0 && any_lacks_server_name(survey))
         reason = "nobody told the name of the RPC server: neither Autodiscover nor the directory";
     else if (first_of(survey, SEVERITY_WARN) == NULL)
         reason = "nothing was found to test, or it was skipped";

@@ -114,3 +114,42 @@ bool is_cited(const struct scan *scan, const char *rule, const struct check *che
     }
     return false;
 }
+
+bool mapi_is_unlisted(const struct check *check)
+{
+    return check_is_bad(check) && check->fault.origin == ORIGIN_MAPI && check->fault.code == 0 &&
+           (check->fault.cause == CAUSE_NO_OBJECT || check->fault.cause == CAUSE_NO_MAILBOX);
+}
+
+bool mapi_misses(const struct survey *survey, const char *mailbox)
+{
+    for (const struct chain *chain = survey->chains; chain != NULL; chain = chain->next) {
+        for (const struct check *at = chain->checks; at != NULL; at = at->next) {
+            if (mapi_is(at, "mailbox_of") && mapi_is_unlisted(at) &&
+                text_equal_nocase(at->subject, mailbox))
+                return true;
+        }
+    }
+    return false;
+}
+
+bool mapi_server_is_named(const struct survey *survey)
+{
+    for (const struct chain *chain = survey->chains; chain != NULL; chain = chain->next) {
+        if (chain->endpoint.service == SERVICE_AUTODISCOVER &&
+            check_is_good(chain_cell(chain, LAYER_PROTOCOL)))
+            return true;
+        for (const struct check *at = chain->checks; at != NULL; at = at->next) {
+            if (at->subject == NULL && check_fact(at, "mailbox.guid") != NULL)
+                return true;
+        }
+    }
+    return false;
+}
+
+bool mapi_server_is_unknown(const struct chain *chain)
+{
+    const struct check *connect = chain_check(chain, "rpc.connect");
+    return connect != NULL && connect->outcome == OUTCOME_SKIPPED &&
+           strstr(connect->summary, "not known") != NULL;
+}

@@ -36,6 +36,16 @@ const char *mapi_database(struct scan *scan, const struct check *check);
 /* A match of that rule, made before, cites the check. */
 bool is_cited(const struct scan *scan, const char *rule, const struct check *check);
 
+/* The address book has nobody by the name, or nobody who tells the name's legacy DN: a code of the
+ * store would have its number. */
+bool mapi_is_unlisted(const struct check *check);
+/* So for this further mailbox: whoever asks for it looks names up, whatever the profile. */
+bool mapi_misses(const struct survey *survey, const char *mailbox);
+/* Somebody else than exreach itself named the RPC server: Autodiscover, or the GUID in AD. */
+bool mapi_server_is_named(const struct survey *survey);
+/* So the row itself says: rpc.connect is left out, for nobody told which server to ask for. */
+bool mapi_server_is_unknown(const struct chain *chain);
+
 #define OXCMAPIHTTP_CODES "[MS-OXCMAPIHTTP] 2.2.3.3.3 X-ResponseCode"
 #define OXCSTOR_LOGON     "[MS-OXCSTOR] 3.2.5.1 and 2.2.1.1 RopLogon, return codes"
 #define OXCDATA_CODES     "[MS-OXCDATA] 2.4 error codes"

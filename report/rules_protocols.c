@@ -236,9 +236,10 @@ static bool switches_explain(
 {
     unsigned all = (1u << SERVICE_COUNT) - 1, services = 0;
     enum service service = survey_chain_of(survey, check)->endpoint.service;
-    bool any, blocked = false;
+    bool any, blocked = false, disabled = false;
     for (size_t i = 0; i < match->check_count; i++) {
         services |= taken_services(match->checks[i], all, &any);
+        disabled |= is_disabled(match->checks[i]);
         if (is_disabled(match->checks[i]))
             services |= 1u << survey_chain_of(survey, match->checks[i])->endpoint.service;
         blocked |= is_block_of(match->checks[i], mapi_code(check));
@@ -250,7 +251,8 @@ static bool switches_explain(
         return (services & SERVICE(MAPI)) != 0 &&
                (check_failed(check, CAUSE_NO_MAILBOX) ||
                    check_failed(check, CAUSE_AUTODISCOVER_ERROR));
-    if (blocked)
+    /* Autodiscover names no RPC server to whom MAPI is switched off */
+    if (blocked || (disabled && mapi_server_is_unknown(survey_chain_of(survey, check))))
         return true;
     return (services & (1u << service)) != 0 &&
            (is_denial(check->fault.cause) || is_mapi_refusal(survey, check));

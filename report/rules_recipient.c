@@ -50,34 +50,13 @@ static bool looks_names_up(const struct survey *survey)
     return survey->target.profile == PROFILE_MAPI_CDO || survey->target.profile == PROFILE_OUTLOOK;
 }
 
-/* The address book has nobody by this name, or nobody who tells the name's legacy DN: a code of the
- * store would have its number. */
-static bool is_unknown_to_book(const struct check *check)
-{
-    return check_is_bad(check) && check->fault.origin == ORIGIN_MAPI && check->fault.code == 0 &&
-           (check->fault.cause == CAUSE_NO_OBJECT || check->fault.cause == CAUSE_NO_MAILBOX);
-}
-
-/* So for this further mailbox: whoever asked for it looks names up, whatever the profile. */
-static bool is_missing_from_book(const struct survey *survey, const char *mailbox)
-{
-    for (const struct chain *chain = survey->chains; chain != NULL; chain = chain->next) {
-        for (const struct check *at = chain->checks; at != NULL; at = at->next) {
-            if (mapi_is(at, "mailbox_of") && is_unknown_to_book(at) &&
-                text_equal_nocase(at->subject, mailbox))
-                return true;
-        }
-    }
-    return false;
-}
-
 /* Exchange does not open it, whatever the directory has of it: that is the finding. */
 static bool is_refused(const struct survey *survey, const char *mailbox)
 {
     for (const struct chain *chain = survey->chains; chain != NULL; chain = chain->next) {
         for (const struct check *at = chain->checks; at != NULL; at = at->next) {
             if (!is_directory(chain) && at->layer == LAYER_MAILBOX && at->subject != NULL &&
-                at->outcome == OUTCOME_FAIL && !is_unknown_to_book(at) &&
+                at->outcome == OUTCOME_FAIL && !mapi_is_unlisted(at) &&
                 text_equal_nocase(at->subject, mailbox))
                 return true;
         }
@@ -90,7 +69,7 @@ static bool is_refused(const struct survey *survey, const char *mailbox)
 static bool is_looked_up(const struct survey *survey, const struct check *check)
 {
     return check->subject != NULL && is_recipient(check) && check_is_good(check) &&
-           (looks_names_up(survey) || is_missing_from_book(survey, check->subject)) &&
+           (looks_names_up(survey) || mapi_misses(survey, check->subject)) &&
            !is_refused(survey, check->subject);
 }
 
@@ -231,7 +210,7 @@ static void when_hidden(struct scan *scan)
 /* The account itself, or a further mailbox. */
 static bool is_not_in_book(const struct survey *survey, const struct check *check)
 {
-    return is_unknown_to_book(check) &&
+    return mapi_is_unlisted(check) &&
            (mapi_is(check, "mailbox_of") || is_mapi_refusal(survey, check));
 }
 

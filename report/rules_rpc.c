@@ -5,6 +5,7 @@
 
 #include "net/wire/text.h"
 #include "report/profile.h"
+#include "report/rule_mapi.h"
 #include "report/rule_rpc.h"
 
 /* The two channels of RPC over HTTP: what proxies, filters and names do to them. */
@@ -167,27 +168,12 @@ static bool is_unknown_server(const struct check *check)
     return failed_line(check) && either_status(check, 404);
 }
 
-/* Somebody else than exreach itself named the server: Autodiscover, or the mailbox's GUID in AD. */
-static bool anybody_named_server(const struct survey *survey)
-{
-    for (const struct chain *chain = survey->chains; chain != NULL; chain = chain->next) {
-        if (chain->endpoint.service == SERVICE_AUTODISCOVER &&
-            check_is_good(chain_cell(chain, LAYER_PROTOCOL)))
-            return true;
-        for (const struct check *at = chain->checks; at != NULL; at = at->next) {
-            if (at->subject == NULL && check_fact(at, "mailbox.guid") != NULL)
-                return true;
-        }
-    }
-    return false;
-}
-
 /* 404 for a name that nobody ever told is evidence for nothing. */
 static bool is_guess(
     const struct survey *survey, const struct chain *chain, const struct check *check)
 {
     return text_equal_nocase(check_get_text(check, "rpc.server", ""), chain->endpoint.host) &&
-           !anybody_named_server(survey);
+           (mapi_server_is_unknown(chain) || !mapi_server_is_named(survey));
 }
 
 static bool cites_autodiscover(const struct scan *scan, const struct match *match)
@@ -477,7 +463,7 @@ const struct rule rules_rpc[] = {
     {
         .id = "T05",
         .layer = LAYER_PROTOCOL,
-        .title = "A proxy on the way holds back an RPC channel, or cuts it off",
+        .title = "A proxy on the way holds back or cuts off an RPC channel",
         .severity = SEVERITY_FAIL,
         .when = when_held,
         .explains = rpc_row_explains,

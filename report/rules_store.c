@@ -201,7 +201,7 @@ static bool was_sent_elsewhere(const struct check *check)
     return check_fact(check, "mapi.redirect") != NULL || check_fact(check, "rpc.redirect") != NULL;
 }
 
-/* Six wrong logons in ten seconds are needed; a run makes three at most. */
+/* Six wrong logons in ten seconds are needed; a run makes five at most. */
 static void say_own_share(
     struct scan *scan, struct match *match, const struct chain *chain, const struct check *check)
 {
@@ -345,7 +345,7 @@ const struct rule rules_store[] = {
             "After more than five logons within ten seconds to a server that does not hold the "
             "mailbox, the store refuses the user for a while. Somebody does not follow its "
             "redirections: a program with a fixed server name, or a probe that is too quick. "
-            "exreach stops at three in a run.",
+            "exreach stops at five in a run.",
         .looks_like = "RopLogon returns 0x47F after several 0x478 (wrong server).",
         .fix = {"Wait a minute with all programs of this account stopped, then run exreach once.",
             "Find who does it: Get-LogonStatistics {address} (Exchange 2010), or the RPC Client "

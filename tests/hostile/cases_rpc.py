@@ -26,7 +26,8 @@ class RpcCase(Case):
         return bad
 
 
-def proxy(name, what, *cells, credentials=None, deadline=None, wrap=None, good="mailbox", accepted=True, **more):
+def proxy(name, what, *cells, credentials=None, deadline=None, timeout=None, wrap=None, good="mailbox",
+          accepted=True, **more):
     """bad.contoso.test has an RPC proxy that differs in this. EWS and Autodiscover of good.contoso.test, who names the
     mailbox, are well."""
     parts = {key: value for key, value in more.items() if key not in CASE_KEYS}
@@ -36,7 +37,7 @@ def proxy(name, what, *cells, credentials=None, deadline=None, wrap=None, good="
         front = Proxy(world.password, **parts)
         world.serve(BAD, [wrap(world) if wrap else peer.tls(world.context(BAD)), front.step])
         world.proxy = front
-        world.deadline = deadline or world.deadline
+        world.deadline, world.timeout = deadline or world.deadline, timeout or world.timeout
         world.good()
     rest = {key: value for key, value in more.items() if key in CASE_KEYS}
     return RpcCase(name, what, setup, *cells, credentials=credentials, good=good, accepted=accepted, **rest)
@@ -190,6 +191,29 @@ proxy("R5.5", "IN is silent from its first request on", cell(PROTOCOL, "fail", "
       check=facts(rpc__channel="IN"))
 proxy("R5.6", "IN is silent behind the logon", cell(PROTOCOL, "fail", "timeout", IN_WORDS), refuse=deaf,
       check=facts(rpc__channel="IN"))
+proxy("R5.7", "IN is silent behind the logon, the echo too: no line waits the whole time again",
+      cell(PROTOCOL, "fail", "timeout", IN_WORDS), refuse=deaf, timeout=3.0, deadline=18.0, faster=11.0,
+      check=facts(rpc__channel="IN", rpc__echo="false"))
+
+
+def notifies(connection):
+    """Ends TLS, and TCP not."""
+    connection.sock.settimeout(0.05)
+    try:
+        connection.sock.unwrap()
+    except (OSError, ValueError):
+        pass
+    while not connection.server.stopped.wait(0.1):
+        pass
+    raise peer.End
+
+
+proxy("R5.8", "IN is ended by close_notify without FIN", cell(PROTOCOL, "fail", "closed", IN_WORDS + ": bad"),
+      refuse=lambda connection, request: notifies(connection) if request.method == "RPC_IN_DATA" else None,
+      timeout=3.0, deadline=18.0, faster=3.0, check=facts(rpc__channel="IN"))
+proxy("R5.36", "IN is ended by close_notify without FIN, behind the bind",
+      cell(PROTOCOL, "fail", "closed", "without an answer to our request"),
+      into=lambda link: (link.next_in(), notifies(link.inner)), timeout=3.0, deadline=18.0, faster=3.0)
 for number, status, cause in ((10, 403, "http-status"), (11, 404, "http-status"), (12, 405, "http-status"),
                               (13, 501, "http-status"), (14, 503, "http-status"), (15, 413, "http-status"),
                               (16, 302, "redirected"), (17, 200, "not-exchange")):
@@ -210,6 +234,8 @@ proxy("R5.26", "a page, 200, to everything", cell("http", "fail", "not-exchange"
       before=lambda *_: web.page(200, "<h1>Portal</h1>"), credentials=0)
 proxy("R5.27", "OUT drips a byte in 0.3 s", cell(PROTOCOL, "fail", "timeout", OUT_WORDS),
       out=sends(then=lambda link: peer.drip(A3 + C2, 0.3)(link.out)))
+proxy("R5.9", "OUT closes within the session", cell(PROTOCOL, "fail", "truncated", "in the middle of the session"),
+      bind=lambda link, got: peer.over(link.out))
 proxy("R5.28", "OUT closes behind CONN/A3", cell(PROTOCOL, "fail", None, OUT_WORDS),
       out=sends(A3, then=lambda link: peer.over(link.out)))
 proxy("R5.29", "OUT is reset behind CONN/C2", cell(PROTOCOL, "fail", None, OUT_WORDS),

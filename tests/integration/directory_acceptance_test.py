@@ -34,7 +34,7 @@ class ForestLab(Lab):
 
     def arguments(self, address="svc@contoso.test"):
         dns = [word for server in self.description()["resolvers"] for word in ("--dns", server)] if MODE == "plain" else []
-        return [EXREACH, "check", address, *dns, "--ca", self.path("ca.pem")]
+        return [EXREACH, "check", address, *dns, "--ca", self.path("ca.pem"), *self.options]
 
     def exreach(self, *options, address="svc@contoso.test", password="password"):
         return self.run(*self.arguments(address), "--password-file", self.path(password), *options)

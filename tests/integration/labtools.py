@@ -56,6 +56,8 @@ class Lab:
         os.environ["XDG_RUNTIME_DIR"] = self.base  # what a run that is killed leaves goes with the lab
         subprocess.run([LAB, "up", self.dir, "--dcs", str(self.dcs), *self.faults], check=True,
                        stdout=subprocess.DEVNULL)
+        with open(self.path("lab.json"), encoding="utf-8") as file:
+            self.options = json.load(file)["options"]  # some faults are in what exreach is given
         return self
 
     def __exit__(self, *_):
@@ -76,7 +78,7 @@ class Lab:
 
     def exreach(self, *options, address="svc@contoso.test", password="password"):
         return self.run(EXREACH, "check", address, "--dns", "127.0.0.10", "--ca", self.path("ca.pem"),
-                        "--password-file", self.path(password), *options)
+                        "--password-file", self.path(password), *self.options, *options)
 
     def survey(self, *options, **more):
         result = self.exreach("-f", "json", *options, **more)
@@ -100,7 +102,7 @@ def figures(text):
 
 def command(lab, *options, form=("-f", "json")):
     return [LAB, "run", lab.dir, "--", EXREACH, "check", "svc@contoso.test", "--dns", "127.0.0.10", "--ca",
-            lab.path("ca.pem"), "--password-file", lab.path("password"), *form, *options]
+            lab.path("ca.pem"), "--password-file", lab.path("password"), *lab.options, *form, *options]
 
 
 class Terminal:

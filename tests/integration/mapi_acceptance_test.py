@@ -250,8 +250,12 @@ def a_proxy_that_answers_get_with_503_is_healthy():
 
 
 @test
-def gromox_that_works_is_no_finding():
-    no_fault("M08-works")
+def gromox_that_works_is_named_and_no_fault():
+    with MapiLab("M08-works") as lab:
+        survey = lab.survey(*EVERYTHING)
+        named = [(finding["rule"], finding["severity"]) for finding in survey["findings"]]
+        expect(survey["exit_code"] == 0 and named == [("M08", "info")], told(survey))
+        only_these_differ(survey, {})
 
 
 for FAULT in BELOW:

@@ -18,6 +18,7 @@ import time
 
 import faults_directory  # noqa: F401  its proofs register themselves
 import faults_mapi
+import faults_mapi_codes  # noqa: F401
 import faults_servers
 from faults_lab import DC, HERE, NAMES, NODES, PARTS, PROOFS, Inside, connect, dig, part, proof, spn_owners
 

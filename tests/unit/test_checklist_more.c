@@ -75,6 +75,28 @@ static void assert_item(const struct survey *survey, const char *name, enum outc
 
 /* ---- builds: the directory's word and the wire's ---- */
 
+/* gromox names a build of Exchange's, and has none. */
+static void test_claimed_build(void **state)
+{
+    (void)state;
+    struct survey survey;
+    static const char row[] = "mapi/mail.contoso.test/127.0.0.20:443";
+    for (int claimed = 0; claimed < 2; claimed++) {
+        fixture_healthy(&survey);
+        struct check *connect = fixture_check(&survey, row, "mapi.connect");
+        check_text(connect, "exchange.build", "15.0.847.4040");
+        if (claimed != 0)
+            check_text(connect, "mapi.server", "Exchange/15.00.0847.4040");
+        survey.checklist = checklist_fill(&survey);
+        const struct fact *builds = find(&survey, "faq-6")->facts;
+        while (builds != NULL && strcmp(builds->key, "exchange.builds") != 0)
+            builds = builds->next;
+        assert_non_null(builds);
+        assert_true((strstr(builds->text, "15.0.847") != NULL) == (claimed == 0));
+        survey_done(&survey);
+    }
+}
+
 static void test_servers(void **state)
 {
     (void)state;
@@ -354,6 +376,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_servers),
+        cmocka_unit_test(test_claimed_build),
         cmocka_unit_test(test_domains),
         cmocka_unit_test(test_domain_disagreement),
         cmocka_unit_test(test_recipient),

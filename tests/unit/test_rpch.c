@@ -211,7 +211,9 @@ static void test_breaks(void **state)
         enum cause cause;
         const char *words;
     } cases[] = {
-        {{.kind = SCRIPT_FIN}, SILENT_STEP, CAUSE_TRUNCATED, "RPC_OUT_DATA"},
+        /* CONN/A3 28, CONN/C2 44, the response 67 */
+        {{.kind = SCRIPT_FIN}, SILENT_STEP, CAUSE_TRUNCATED,
+            "RPC_OUT_DATA: the connection ended in the middle of the session, after 139 bytes"},
         {{.kind = SCRIPT_RESET}, SILENT_STEP, CAUSE_RESET, "RPC_OUT_DATA"},
         {SILENT_STEP, TEXT_STEP(RPC_ERROR("6be")), CAUSE_RPC_FAULT, "RPC_IN_DATA"},
         {SILENT_STEP, TEXT_STEP(REFUSED("500 Oops", "")), CAUSE_HTTP_STATUS, "RPC_IN_DATA"},
@@ -235,6 +237,39 @@ static void test_breaks(void **state)
         expect_fault("break", &peer.fault, cases[i].cause, 0, cases[i].words);
         peer_close(&peer);
     }
+}
+
+/* CONN/C2 says 400 ms: while nothing comes, pings go out on IN each 200. 3.2.2.6.1 */
+static void test_pings(void **state)
+{
+    (void)state;
+    char c2[64], got[4096];
+    assert_true(pdu_c2.length <= sizeof c2);
+    memcpy(c2, pdu_c2.bytes, pdu_c2.length);
+    struct writer writer = writer_of(c2, sizeof c2);
+    writer.length = pdu_c2.length;
+    write_le32_at(&writer, 40, 400); /* the last of its commands. 2.2.4.9 */
+    const struct script_step out[] = {HEAD_STEP, BODY_STEP, TEXT_STEP(OPEN_200), PDU_STEP(pdu_a3),
+        SLEEP_STEP(50), {.kind = SCRIPT_SEND, .text = c2, .length = pdu_c2.length}, SILENT_STEP};
+    const struct script_step in[] = {HEAD_STEP, SILENT_STEP};
+    struct peer peer;
+    uint8_t *pdu = NULL;
+    size_t length = 0, size = 0, pings = 0;
+    assert_open(peer_open(&peer, out, in, limit_of(0)), &peer);
+    assert_int_equal(peer.seen.in_timeout_ms, 400);
+    assert_null(strstr(peer.lines, "> RTS ping"));
+    struct rpc_transport transport = rpch_transport(peer.rpch);
+    assert_false(transport.receive(transport.context, limit_of(1100), &pdu, &length, &peer.fault));
+    expect_fault("pinged", &peer.fault, CAUSE_TIMEOUT, 0, "RPC_OUT_DATA");
+    size = script_received(peer.servers[RPCH_IN], got, sizeof got);
+    const char *end = strstr(got, "\r\n\r\n");
+    assert_non_null(end);
+    size_t at = (size_t)(end + 4 - got) + RTS_B1_SIZE;
+    for (; at + pdu_ping.length <= size; at += pdu_ping.length, pings++)
+        assert_memory_equal(&got[at], pdu_ping.bytes, pdu_ping.length);
+    if (pings < 3 || pings > 5)
+        fail_msg("%zu pings in 1.1 s", pings);
+    peer_close(&peer);
 }
 
 /* ---- the echo ---- */
@@ -294,6 +329,7 @@ int main(void)
         cmocka_unit_test(test_receive_window),
         cmocka_unit_test(test_recycling),
         cmocka_unit_test(test_breaks),
+        cmocka_unit_test(test_pings),
         cmocka_unit_test(test_echo),
     };
     if (!peer_init())

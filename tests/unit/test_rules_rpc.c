@@ -309,6 +309,83 @@ static void test_held(void **state)
     expect_not(&survey, "T05");
 }
 
+/* One channel ends and the other goes on; where both end, the server went. */
+static void test_cut(void **state)
+{
+    (void)state;
+    static const struct {
+        enum cause cause;
+        const char *in, *out;
+        int64_t in_status, out_status;
+        const char *says; /* NULL: no T05 */
+    } table[] = {
+        {CAUSE_RESET, "reset", NULL, 0, 200, "RPC_IN_DATA is cut off while RPC_OUT_DATA stays"},
+        {CAUSE_CLOSED, NULL, "closed", 0, 200, "RPC_OUT_DATA is cut off while RPC_IN_DATA stays"},
+        {CAUSE_TRUNCATED, NULL, "ended", 0, 200, "a server that stops ends both"},
+        {CAUSE_NOT_EXCHANGE, "answered", NULL, 200, 200, "RPC_IN_DATA is answered with 200 while"},
+        {CAUSE_RESET, "reset", "reset", 0, 200, NULL},
+        {CAUSE_RESET, NULL, "reset", 0, 0, NULL},
+        {CAUSE_HTTP_STATUS, "answered", NULL, 404, 200, NULL},
+        {CAUSE_TIMEOUT, "silent", NULL, 0, 200, NULL},
+    };
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+        struct survey survey;
+        begin_cdo(&survey, NULL);
+        for (size_t k = 0; k < 2; k++) {
+            struct check *check =
+                fail_line(&survey, rows[k], "rpc.connect", table[i].cause, ORIGIN_EXREACH);
+            check_text(check, "rpc.in_ended", table[i].in);
+            check_text(check, "rpc.out_ended", table[i].out);
+            if (table[i].in_status != 0)
+                check_int(check, "rpc.in_status", table[i].in_status);
+            if (table[i].out_status != 0)
+                check_int(check, "rpc.out_status", table[i].out_status);
+        }
+        if (table[i].says == NULL) {
+            expect_not(&survey, "T05");
+            continue;
+        }
+        survey_diagnose(&survey);
+        assert_string_equal(survey.findings->component, "proxy before mail.contoso.test");
+        expect_says(&survey, "T05", table[i].says);
+    }
+}
+
+/* 404 for a name that nobody told proves nothing; left out, RPC is not known to work. */
+static void test_guessed_server(void **state)
+{
+    (void)state;
+    struct survey survey;
+    for (int skipped = 0; skipped < 2; skipped++) {
+        begin_cdo(&survey, NULL);
+        survey.target.left_out = 1u << SERVICE_AUTODISCOVER | 1u << SERVICE_LDAP | 1u << SERVICE_GC;
+        for (struct chain *chain = survey.chains; chain != NULL; chain = chain->next) {
+            for (struct check *at = chain->checks; at != NULL; at = at->next) {
+                if (strcmp(at->probe, "autodiscover.pox") == 0)
+                    check_settle(at, OUTCOME_SKIPPED, "left out");
+                if (strcmp(at->probe, "ldap.mailbox") == 0)
+                    at->facts = NULL;
+            }
+        }
+        fail_status(&survey, "rpc.connect", "rpc.out_status", 404);
+        for (size_t i = 0; i < 2; i++) {
+            struct check *check = fixture_check(&survey, rows[i], "rpc.connect");
+            check_text(check, "rpc.server", "mail.contoso.test");
+            if (skipped == 0)
+                continue;
+            check->fault = (struct fault){.cause = CAUSE_NONE};
+            check_settle(check, OUTCOME_SKIPPED, "the name of the RPC server is not known: 404");
+            check_settle(fixture_check(&survey, rows[i], "rpc.mailbox"), OUTCOME_SKIPPED, "none");
+        }
+        survey_diagnose(&survey);
+        assert_null(find(&survey, "R02"));
+        assert_int_equal(survey.verdict.status, skipped != 0 ? STATUS_UNKNOWN : STATUS_BROKEN);
+        if (skipped != 0)
+            assert_non_null(strstr(survey.verdict.summary, "nobody told the name of the RPC"));
+        survey_done(&survey);
+    }
+}
+
 static void test_denied(void **state)
 {
     (void)state;
@@ -407,6 +484,8 @@ int main(void)
         cmocka_unit_test(test_store_codes),
         cmocka_unit_test(test_tcp),
         cmocka_unit_test(test_held),
+        cmocka_unit_test(test_cut),
+        cmocka_unit_test(test_guessed_server),
         cmocka_unit_test(test_denied),
         cmocka_unit_test(test_old_ntlm),
         cmocka_unit_test(test_consequences),

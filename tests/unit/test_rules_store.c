@@ -36,6 +36,7 @@ static void test_codes(void **state)
         {EC_CACHED_MODE_REQUIRED, "M17", "M17"},
         {EC_CLIENT_VERSION_DISALLOWED, "M18", "M18"},
         {EC_VERSION_MISMATCH, "M18", "M18"},
+        {EC_PROTOCOL_DISABLED, "D10", "D10"},
         {EC_NETWORK_ERROR, "M20", "M20"},
         {EC_MDB_NOT_INIT, "V05", "V05"},
         {EC_ACCESS_DENIED, "X-PROTOCOL", "X-MAILBOX"}, /* the own one: nothing to compare with */
@@ -130,6 +131,78 @@ static void test_denied(void **state)
     fixture_store_code(&survey, "mailbox", EC_ERROR);
     fixture_break(&survey, "M16");
     expect_not(&survey, "M16");
+}
+
+/* Protocols are off: the store says so where the directory is not read, and D11 knows since when.
+ */
+static void test_disabled(void **state)
+{
+    (void)state;
+    struct survey survey;
+    begin(&survey, NULL);
+    survey.target.profile = PROFILE_MAPI_CDO;
+    fixture_store_code(&survey, "connect", EC_PROTOCOL_DISABLED);
+    struct check *book = fixture_check(&survey, RPC, "rpc.book");
+    book->blocked_by = NULL;
+    check_settle(book, OUTCOME_PASS, "resolves");
+    survey_diagnose(&survey);
+    assert_int_equal(survey.findings->severity, SEVERITY_FAIL);
+    assert_string_equal(find(&survey, "M21")->caused_by, "D10");
+    assert_string_equal(survey.findings->component, "mailbox svc@contoso.test");
+    expect_says(&survey, "D10", "ecProtocolDisabled (0x7d8): RPC over HTTP is off");
+    begin(&survey, "D11");
+    fixture_store_code(&survey, "connect", EC_PROTOCOL_DISABLED);
+    survey_diagnose(&survey);
+    assert_null(find(&survey, "D10"));
+    assert_string_equal(survey.findings->rule, "D11");
+    survey_done(&survey);
+}
+
+/* Whom the address book hides, no name leads to: D06, for whichever profile asks. */
+static void test_hidden_other(void **state)
+{
+    (void)state;
+    static const enum profile profiles[] = {PROFILE_MAPI_CDO, PROFILE_ALL, PROFILE_ALL};
+    static const char hidden[] = "hidden@contoso.test";
+    for (size_t i = 0; i < 3; i++) {
+        struct survey survey;
+        struct fault fault;
+        begin(&survey, NULL);
+        survey.target.profile = profiles[i];
+        struct check *other = fixture_object(&survey, "ldap.other", hidden);
+        check_bool(other, "recipient.hidden", true);
+        struct check *check = check_new(RPC, "rpc.mailbox_of", "t", LAYER_MAILBOX, hidden, NULL);
+        fault_set(&fault, i == 2 ? CAUSE_ACCESS_DENIED : CAUSE_NO_MAILBOX, ORIGIN_MAPI,
+            i == 2 ? (long)EC_ACCESS_DENIED : 0, "the address book has nobody with the address");
+        check_fail(check, &fault);
+        chain_append(survey_find_chain(&survey, RPC), check);
+        survey_diagnose(&survey);
+        assert_whole(&survey);
+        assert_string_equal(survey.findings->rule, i == 2 ? "M16" : "D06");
+        assert_null(find(&survey, "X-MAILBOX"));
+        survey_done(&survey);
+    }
+}
+
+/* One finding, whichever hosts say so. */
+static void test_hosts(void **state)
+{
+    (void)state;
+    static const char *const faults[] = {"M12", "M21"};
+    for (size_t i = 0; i < 2; i++) {
+        struct survey survey;
+        begin(&survey, faults[i]);
+        survey_find_chain(&survey, MAPI2)->endpoint.host = "ex2.contoso.test";
+        survey_diagnose(&survey);
+        const struct finding *one = find(&survey, faults[i]);
+        for (const struct finding *at = one->next; at != NULL; at = at->next)
+            assert_string_not_equal(at->rule, faults[i]);
+        assert_true(says(one, "at ex2.contoso.test:443") && says(one, "at mail.contoso.test:443"));
+        if (i == 1)
+            assert_string_equal(
+                one->component, "address book of mail.contoso.test, ex2.contoso.test");
+        survey_done(&survey);
+    }
 }
 
 static void test_public(void **state)
@@ -310,6 +383,9 @@ int main(void)
         cmocka_unit_test(test_redirect),
         cmocka_unit_test(test_move),
         cmocka_unit_test(test_denied),
+        cmocka_unit_test(test_disabled),
+        cmocka_unit_test(test_hidden_other),
+        cmocka_unit_test(test_hosts),
         cmocka_unit_test(test_public),
         cmocka_unit_test(test_public_without_mailbox),
         cmocka_unit_test(test_blocks),

@@ -91,6 +91,7 @@ class Answer:
             text = rest
         self.body = rest
         self.status = int(head.split()[1])
+        self.reason = head.split("\n")[0].partition(" ")[2].partition(" ")[2]
         self.headers = [line.partition(": ")[::2] for line in head.split("\n")[1:]]
 
     def all(self, name):
