@@ -253,6 +253,7 @@ static void test_beside(void **state)
 static const struct logon_attempt basic = {"Basic", "Basic", SEC_NTLM, false};
 
 struct dialled {
+    struct script_step steps[4]; /* the server reads them while the test goes on */
     struct script_server *server;
     struct session session;
     struct settings settings;
@@ -264,11 +265,13 @@ struct dialled {
 static bool dial(struct dialled *dialled, const char *answer)
 {
     static const struct script_cert cert = {0};
-    const struct script_step steps[] = {{.kind = SCRIPT_TLS}, {.kind = SCRIPT_READ_HEAD},
-        {.kind = answer != NULL ? SCRIPT_SEND : SCRIPT_END, .text = answer},
-        {.kind = SCRIPT_SILENT}};
     memset(dialled, 0, sizeof *dialled);
-    dialled->server = script_start(steps, &cert);
+    dialled->steps[0].kind = SCRIPT_TLS;
+    dialled->steps[1].kind = SCRIPT_READ_HEAD;
+    dialled->steps[2].kind = answer != NULL ? SCRIPT_SEND : SCRIPT_END;
+    dialled->steps[2].text = answer;
+    dialled->steps[3].kind = SCRIPT_SILENT;
+    dialled->server = script_start(dialled->steps, &cert);
     session_open(&dialled->session, &dialled->settings);
     assert_true(secret_new("Passw0rd", 8, &dialled->settings.secret, NULL));
     assert_true(
