@@ -290,10 +290,9 @@ const struct rule rules_mapi[] = {
         .when = when_no_directory,
         .cause =
             "MAPI over HTTP came with Exchange 2013 SP1 (15.0.847); Exchange 2013 before it, and "
-            "servers whose virtual directory was removed, answer 404. With Exchange 2010 that is "
-            "as "
-            "it should be, and no finding. Outlook then uses RPC over HTTP, as "
-            "MAPI/CDO always does. Autodiscover should not name the URL.",
+            "servers whose virtual directory was removed, answer 404. Outlook then uses RPC over "
+            "HTTP, as MAPI/CDO always does. Autodiscover should not name the URL. With Exchange "
+            "2010 all this is as it should be, and no finding.",
         .looks_like =
             "404 for /mapi/emsmdb/ with Exchange's own headers (X-FEServer), while EWS and others "
             "of the same host ask for a logon. 404 without them is a web server or a proxy rule.",

@@ -397,8 +397,9 @@ const struct rule rules_rpc[] = {
         .cause =
             "RPC over HTTP names the server behind the proxy in its URL. Since Exchange 2013 that "
             "is no host but the mailbox: its GUID, @, and the domain, as Autodiscover gives it. "
-            "The front end finds no mailbox by this name, or no server of this name: the mailbox "
-            "was moved or connected anew, a profile keeps an old name, or Autodiscover is stale.",
+            "Exchange 2010 takes the name of a server or of a Client Access array. The front end "
+            "finds no mailbox by this name, or no server of this name: the mailbox was moved or "
+            "connected anew, a profile keeps an old name, or Autodiscover is stale.",
         .looks_like =
             "401, then 404 to RPC_OUT_DATA /rpc/rpcproxy.dll?GUID@domain:6001 with the right "
             "credentials. A 404 before the logon is another matter: no /rpc on that server.",

@@ -130,7 +130,8 @@ const struct rule rules_rpc_calls[] = {
         .looks_like =
             "EcDoConnectEx without encryption: ecNotEncrypted (0x970, 2416). With NTLM or Kerberos "
             "at level privacy in the bind the same call succeeds. Where that fails, too, clients "
-            "get nowhere.",
+            "get nowhere. An unencrypted call denied for another reason is no sign of it: Exchange "
+            "2010 denies it to who has logged on to HTTP alone.",
         .fix = {"In the profile of the program: More Settings, Security, Encrypt data between "
                 "Microsoft Outlook and Microsoft Exchange.",
             "See the setting: Get-RpcClientAccess | Format-List Server,EncryptionRequired; "

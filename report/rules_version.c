@@ -309,7 +309,8 @@ const struct rule rules_version[] = {
         .looks_like =
             "serialNumber of the server's object in the directory, or X-OWA-Version, "
             "ServerVersionInfo and ServerVersion on the wire, below 15.0.712.24. Exchange 2010 is "
-            "14.x. Another product at the same time would be an unfinished migration.",
+            "14.x; it has no /mapi and no health pages, and need not. Another product at the same "
+            "time would be an unfinished migration.",
         .fix = {"See the builds: Get-ExchangeServer | Format-Table Name,AdminDisplayVersion",
             "Install the last cumulative update of its product (2013: CU23), then its security "
             "updates; better, move the mailboxes to a supported version.",

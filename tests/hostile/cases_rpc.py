@@ -500,10 +500,19 @@ def second(world):
 
 proxy("R9.1", "somebody else's certificate: nothing is sent", cell("tls", "fail", "certificate-name", "evil.test"),
       wrap=stranger, credentials=0)
-proxy("R9.2", "IN's connection lands at a man in the middle", cell(PROTOCOL, "fail", "certificate-name", "RPC_IN_DATA"),
-      wrap=second, check=both(facts(rpc__channel="IN"), lambda run: ["the man in the middle got a request"]
-                              if any(link.requests for server in run.world.servers[BAD]
-                                     for link in server.peers if link.number > 0) else []))
+def between(world):
+    """Only the row itself connects: OUT first, then IN."""
+    world.only = "rpc"
+    world.option("--skip", "autodiscover")
+    world.proxy = Proxy(world.password)
+    world.serve(BAD, [second(world), world.proxy.step])
+
+
+RpcCase("R9.2", "IN's connection lands at a man in the middle", between,
+        cell(PROTOCOL, "fail", "certificate-name", "RPC_IN_DATA"), good=None, credentials=1, accepted=True,
+        check=both(facts(rpc__channel="IN"), lambda run: ["the man in the middle got a request"]
+                   if any(link.requests for server in run.world.servers[BAD]
+                          for link in server.peers if link.number > 0) else []))
 
 
 def refusing(world):

@@ -23,12 +23,12 @@ def healthy_lab_is_green():
         expect(survey["exit_code"] == 0, describe(survey))
         expect(survey["schema"] == "exreach/1", "schema")
         expect(not list(cells(survey, "fail")) and not list(cells(survey, "error")), describe(survey))
-        for service in ("dns", "kerberos", "ldap", "gc", "autodiscover", "ews", "owa"):
+        for service in ("dns", "kerberos", "ldap", "gc", "autodiscover", "ews", "owa", "mapi", "rpc"):
             expect(list(cells(survey, "pass", service)), f"no {service} row\n" + describe(survey))
-        for service in ("ldap", "gc", "autodiscover", "ews", "owa"):
+        for service in ("ldap", "gc", "autodiscover", "ews", "owa", "mapi", "rpc"):
             expect([1 for _, layer, cell in cells(survey, "pass", service) if layer == "mailbox"],
                    f"{service} does not pass to MAILBOX\n" + describe(survey))
-        for service in ("ews", "owa", "autodiscover"):
+        for service in ("ews", "owa", "autodiscover", "mapi", "rpc"):
             nodes = {row["address"] for row, layer, _ in cells(survey, "pass", service) if layer == "mailbox"}
             expect(nodes == {"127.0.0.20", "127.0.0.21"}, f"{service}: {nodes}")
         expect(survey["findings"] == [], describe(survey))
@@ -116,7 +116,7 @@ def kerberos_without_a_password():
 # ---- faults -------------------------------------------------------------------------------------------------
 
 # The rows that depend on what the fault breaks: all others must pass as in a healthy lab.
-WEB = {"autodiscover", "ews", "owa"}
+WEB = {"autodiscover", "ews", "owa", "mapi", "rpc"}
 DIRECTORY = {"kerberos", "ldap", "gc"}
 TOUCHED = {
     "N01": {"autodiscover"}, "N04": WEB, "N05": DIRECTORY, "N08": WEB, "T01": WEB, "T02": WEB, "T04": WEB, "S01": WEB,
