@@ -17,12 +17,13 @@ from labtools import EXREACH, LAB, TOP, Lab, cells, clean, describe, expect, mai
 
 MODE = subprocess.run([LAB, "mode"], capture_output=True, text=True, check=True).stdout.strip()
 SEEDS = os.path.join(TOP, "tests", "fuzz", "seeds", "regfile")
-WEB = {"autodiscover", "ews", "owa"}
+MAPI = {"mapi", "rpc"}
+WEB = {"autodiscover", "ews", "owa"} | MAPI
 DIRECTORY = {"ldap", "gc"}
 ITEMS = ["faq-%d" % i for i in range(1, 16)] + ["faq-2013-%d" % i for i in range(1, 6)] + \
     ["faq-2010-1", "faq-2010-2"] + ["faq-test-%d" % i for i in range(1, 4)] + ["faq-use-%d" % i for i in range(1, 5)]
-BY_HAND = {"faq-1", "faq-3", "faq-4", "faq-5", "faq-7", "faq-9", "faq-10", "faq-14", "faq-15", "faq-2013-2", "faq-2013-3",
-           "faq-2013-4", "faq-2013-5", "faq-test-2", "faq-test-3", "faq-use-2"}
+BY_HAND = {"faq-1", "faq-3", "faq-4", "faq-5", "faq-9", "faq-10", "faq-14", "faq-15", "faq-2013-2", "faq-2013-3",
+           "faq-2013-4", "faq-2013-5", "faq-test-3", "faq-use-2"}
 
 
 class ForestLab(Lab):
@@ -72,9 +73,9 @@ FAULTS = {
     "A09": ({"owa"}, "OTHERPC"), "A10": (set(), ""), "A17": ({"kerberos"}, "HTTP/mail.contoso.test"),
     "A18": ({"kerberos"}, "HTTP/mail.contoso.test"), "A19": ({"kerberos"}, "HTTP/mail.contoso.test"), "A21": (set(), ""),
     "D01": ({"ldap"}, "child"), "D02": (set(), "389"), "D03": (DIRECTORY, "636"), "D05": (WEB | DIRECTORY, "onmicrosoft"),
-    "D07": (set(), ""), "D08": (DIRECTORY | {"autodiscover"}, "CN=other"), "D09": (set(), "Domain Admins"),
-    "D10": (set(), "MAPI"), "D10-ews": ({"ews"}, "EWS"), "D10-owa": ({"owa"}, "OWA"), "D11": (set(), "2024-03-11"),
-    "D12": (set(), ""), "D12-ews": ({"ews"}, ""), "D13": (DIRECTORY, "dc2.contoso.test"), "U07": ({"autodiscover"}, "OLDEX"),
+    "D07": (set(), ""), "D08": (DIRECTORY | {"autodiscover"} | MAPI, "CN=other"), "D09": (set(), "Domain Admins"),
+    "D10": (MAPI, "MAPI"), "D10-ews": ({"ews"}, "EWS"), "D10-owa": ({"owa"}, "OWA"), "D11": (MAPI, "2024-03-11"),
+    "D12": (set(), ""), "D12-ews": ({"ews"} | MAPI, ""), "D13": (DIRECTORY, "dc2.contoso.test"), "U07": ({"autodiscover"}, "OLDEX"),
     "U08": (set(), "Branch"), "V01": (set(), "15.0.620"), "V02": (set(), "2016"), "V06": (set(), "2019"),
     "N11": (set(), "UDP"), "D14": ({"ldap", "gc"}, "636"),
     "V07": (set(), "Basic"), "V07-wire": (set(), "Basic"), "C04": (set(), "onmicrosoft"),

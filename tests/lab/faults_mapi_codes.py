@@ -88,6 +88,18 @@ ANSWERS = {
 AT_CONNECT = {"M17": 0x4E1, "M18": 0x4DF}
 
 
+# The same switch with another number: proved where it is named, not in every run of all.
+BY_NAME = {}
+ONCE = {"M09", "M12", "M16", "M19", "M21", "M17", "M01", "M02", "M07", "M03"}
+
+
+def _register(identity, check):
+    if identity in ONCE:
+        proof(f"{identity} rpc-open")(check)
+    else:
+        BY_NAME[f"{identity} rpc-open"] = (check, ())
+
+
 def _answers(steps, code):
     def check(lab):
         wanted = OPEN | dict.fromkeys(steps, hex(code))
@@ -105,9 +117,9 @@ def _refuses_to_connect(code):
 
 
 for _identity, (_steps, _code) in ANSWERS.items():
-    proof(f"{_identity} rpc-open")(_answers(_steps, _code))
+    _register(_identity, _answers(_steps, _code))
 for _identity, _code in AT_CONNECT.items():
-    proof(f"{_identity} rpc-open")(_refuses_to_connect(_code))
+    _register(_identity, _refuses_to_connect(_code))
 
 
 # ---- MAPI over HTTP alone ------------------------------------------------------------------------------------
@@ -125,9 +137,9 @@ def _mapi_is(wanted):
 
 
 for _identity, _word in EVERYTHING.items():
-    proof(f"{_identity} rpc-open")(_mapi_is(without_session(_word)))
+    _register(_identity, _mapi_is(without_session(_word)))
 for _identity, _word in SESSIONS.items():
-    proof(f"{_identity} rpc-open")(_mapi_is(dict.fromkeys(STEPS, _word) | {"connect": "opens"}))
+    _register(_identity, _mapi_is(dict.fromkeys(STEPS, _word) | {"connect": "opens"}))
 
 
 # ---- RPC over HTTP alone -------------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ import time
 
 import faults_directory  # noqa: F401  its proofs register themselves
 import faults_mapi
-import faults_mapi_codes  # noqa: F401
+import faults_mapi_codes
 import faults_servers
 from faults_lab import DC, HERE, NAMES, NODES, PARTS, PROOFS, Inside, connect, dig, part, proof, spn_owners
 
@@ -512,7 +512,7 @@ def ntlm_moved(lab):
 def inside(base, identity):
     """Run in the lab: the proof, then all that the fault does not concern. Prints what is wrong; the exit code."""
     lab = Inside(base)
-    function, concerned = (PROOFS | faults_servers.SLOW).get(identity, (None, ()))
+    function, concerned = (PROOFS | faults_servers.SLOW | faults_mapi_codes.BY_NAME).get(identity, (None, ()))
     checks = [(identity, function)] if function else []
     if identity in faults_mapi.ALSO:
         checks.append((f"{identity} over MAPI", faults_mapi.ALSO[identity]))
