@@ -81,7 +81,7 @@ FAULTS = {
     "V07": (set(), "Basic"), "V07-wire": (set(), "Basic"), "C04": (set(), "onmicrosoft"),
 }
 INFO = {"D02", "C04", "N11", "D14"}
-FAIL = {"N06", "A08", "D05", "D07", "D08", "D10", "D11"}
+FAIL = {"N06", "A08", "D05", "D07", "D08", "D10", "D11", "D12-ews"}
 REFUSED = {"A08": 1, "A09": 1}  # of a run
 
 for FAULT in FAULTS:
