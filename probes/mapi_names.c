@@ -1,6 +1,7 @@
 #include "probes/mapi_http.h"
 
 #include "net/wire/nspi_http.h"
+#include "net/wire/text.h"
 #include "probes/offer.h"
 
 enum { BODY_MAX = 16384 };
@@ -80,8 +81,22 @@ const char *mapi_mailbox_url(struct session *session, const char *server_dn)
 
 static const struct fact_def book_facts[] = {BOOK_FACTS, MAPI_HTTP_FACTS, FACT_END};
 
+/* The PING was answered by Exchange, or what speaks its protocol: whoever else answers a logon gets
+ * no second one. */
+static bool is_answered(const struct session *session)
+{
+    const char *type = http_header(&session->response, "Content-Type");
+    return response_shows_exchange(&session->response) ||
+           (type != NULL && text_starts_nocase(type, "application/mapi-http"));
+}
+
 static void book_run(struct session *session, struct check *check)
 {
+    if (!is_answered(session)) {
+        check_settle(check, OUTCOME_SKIPPED,
+            "not asked: it was not Exchange that answered the logon (mapi.connect)");
+        return;
+    }
     const struct book_seen *seen = mapi_read_book(session);
     note_mapi_exchange(&session->mapi->book_exchange, check);
     judge_book(seen, session->settings->address, check);

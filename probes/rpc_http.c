@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "net/wire/text.h"
+#include "probes/offer.h"
 #include "probes/rpc_dial.h"
 #include "probes/rpc_impl.h"
 #include "probes/rpc_row.h"
@@ -22,6 +23,7 @@ struct rpc_http {
     bool due;           /* the line is to be made of this; false: none yet, or it was */
     bool swallowed;     /* what goes on an IN channel does not come through: seen once */
     bool expects;       /* … unless 100 Continue is waited for: seen once */
+    bool proved;        /* Exchange itself has answered OUT's logon: further ones may go */
     bool refused;       /* a channel's logon was: no further one is tried */
 };
 
@@ -157,6 +159,7 @@ bool rpc_send_out(struct session *session, const char *authorization, bool *ret_
         return false;
     }
     http->due = true;
+    http->proved = rpc_shows_logon(answer) || response_shows_exchange(answer);
     copy_answer(answer, ret_response);
     return true;
 }
@@ -222,6 +225,11 @@ static bool open_own(struct session *session, struct rpc_line *line, struct faul
         *fault = http->fault;
         line->stage = stage_of(&line->channels);
         return false;
+    }
+    if (!http->proved) {
+        line->stage = stage_of(&line->channels);
+        return fault_set(fault, CAUSE_NOT_EXCHANGE, ORIGIN_HTTP, 200,
+            "RPC_OUT_DATA is answered with 200, but by no RPC proxy: IN's logon is not sent");
     }
     if (!rpc_dial_ready(&http->in, &in, fault)) {
         take_in_failure(line, &http->in, fault);
@@ -383,6 +391,9 @@ bool rpc_http_line_open(
     if (!own && http->refused)
         return fault_set(fault, CAUSE_LOGON_REFUSED, ORIGIN_HTTP, 401,
             "not tried: a channel of this row was refused its logon");
+    if (!own && http->attempt.scheme != NULL && !http->proved)
+        return fault_set(fault, CAUSE_NOT_EXCHANGE, ORIGIN_HTTP, 0,
+            "not tried: it was not Exchange that answered this row's logon");
     if (!own && http->attempt.scheme == NULL)
         return fault_set(fault, CAUSE_NO_SCHEME, ORIGIN_EXREACH, 0,
             "RPC over HTTP did not log on: nothing to open further channels with");
@@ -400,7 +411,8 @@ bool rpc_http_line_open(
 bool rpc_is_refused(const struct session *session)
 {
     const struct rpc_session *rpc = session->rpc;
-    return rpc != NULL && rpc->http != NULL && rpc->http->refused;
+    return rpc != NULL && rpc->http != NULL &&
+           (rpc->http->refused || (rpc->http->attempt.scheme != NULL && !rpc->http->proved));
 }
 
 void rpc_http_done(struct rpc_http *http)

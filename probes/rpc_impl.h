@@ -23,7 +23,8 @@ bool rpc_line_elsewhere(struct session *session, const char *server, enum rpc_gu
     struct rpc_line *ret_line, struct fault *fault);
 void rpc_line_done(struct rpc_line *line);
 
-/* A channel of this row was refused its logon: no further one is tried. rpc_http.c */
+/* A channel of this row was refused its logon, or it was not Exchange that answered: no further one
+ * is tried. rpc_http.c */
 bool rpc_is_refused(const struct session *session);
 
 /* A security context for inside RPC: Kerberos where a ticket for "exchangeMDB", "exchangeRFR" or

@@ -51,7 +51,7 @@ static bool is_refused(const struct session *session, struct check *check)
 {
     if (rpc_is_refused(session))
         check_settle(check, OUTCOME_SKIPPED,
-            "not tried: a channel of this row was refused its logon (rpc.connect)");
+            "not tried: this row's logon was refused, or not answered by Exchange (rpc.connect)");
     return rpc_is_refused(session);
 }
 
