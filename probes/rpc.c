@@ -185,8 +185,6 @@ static enum rpc_auth_level level_of(enum rpc_guard guard)
     switch (guard) {
     case RPC_BARE:
         return RPC_LEVEL_NONE;
-    case RPC_CONNECT:
-        return RPC_LEVEL_CONNECT;
     case RPC_SEALED:
         break;
     }

@@ -29,7 +29,7 @@ const struct rpc_syntax *rpc_place_syntax(enum rpc_place place); /* rpc_emsmdb *
 
 /* How a line is protected inside RPC. Exchange 2013 and later take bare calls, because HTTP has
  * authenticated; Exchange 2010, and organisations that require encryption, want more. */
-enum rpc_guard { RPC_BARE, RPC_CONNECT, RPC_SEALED };
+enum rpc_guard { RPC_BARE, RPC_SEALED };
 
 /* One association: opened once, kept to the end of the chain. */
 struct rpc_line {
@@ -112,7 +112,7 @@ void note_rpc_line(const struct rpc_line *line, const struct rpc_session *rpc, s
         {"rpc.recycling", FACT_BOOL, "the server asked for a new OUT channel; refused politely"}, \
         {"rpc.bind", FACT_TEXT, "bind_ack, or the reason of bind_nak"},                           \
         {"rpc.fault", FACT_TEXT, "status of the fault PDU, in hexadecimal"},                      \
-        {"rpc.level", FACT_TEXT, "protection inside RPC: none, connect, privacy"},                \
+        {"rpc.level", FACT_TEXT, "protection inside RPC: none, privacy"},                         \
         {"rpc.scheme", FACT_TEXT, "security inside RPC: NTLM, Kerberos"},                         \
         {"rpc.bare", FACT_TEXT, "why RPC without encryption is not taken"}, SERVER_FACTS
 

@@ -116,7 +116,6 @@ static void test_seal(void **state)
         bool again;
     } table[] = {
         {RPC_BARE, ORIGIN_RPC, CAUSE_ACCESS_DENIED, true},
-        {RPC_CONNECT, ORIGIN_RPC, CAUSE_ACCESS_DENIED, true},
         {RPC_SEALED, ORIGIN_RPC, CAUSE_ACCESS_DENIED, false},
         {RPC_BARE, ORIGIN_MAPI, CAUSE_ACCESS_DENIED, true},
         {RPC_BARE, ORIGIN_MAPI, CAUSE_LOGON_REFUSED, true},
