@@ -159,7 +159,6 @@ static void test_association(void **state)
     } table[] = {
         {{.acked = true}, RPC_BARE, "bind_ack", "none", "none"},
         {{.acked = true, .status = 5}, RPC_SEALED, "bind_ack", "0x5", "privacy"},
-        {{.acked = true}, RPC_CONNECT, "bind_ack", "none", "connect"},
         {{.naked = true, .nak = {.reason = 8}}, RPC_BARE, "bind_nak: ", "none", "none"},
     };
     for (size_t i = 0; i < COUNT(table); i++) {
